@@ -1,0 +1,188 @@
+package simulator
+
+import (
+	"iter"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// afterRole is how long an error after the prelude lets wait.
+const afterRole = 50 * time.Millisecond
+
+// ending is what becomes of the connection when a plan is carried out.
+type ending uint8
+
+const (
+	endWhole ending = iota // the message is complete
+	endHang                // wait until the client leaves
+	endReset
+	endClose
+)
+
+// plan is the answer to one request, ready to be carried out.
+type plan struct {
+	first, firstEvent, pause time.Duration
+	// mute answers nothing at all before ending.
+	mute   bool
+	status int
+	header http.Header
+	// stream is the body of a stream, else body and sent are used: the first
+	// sent bytes of body are written.
+	stream iter.Seq[frame]
+	body   document
+	sent   int
+	ending ending
+
+	write  Split
+	seed   uint64
+	tokens counts
+}
+
+// frame is one event as it goes over the wire.
+type frame struct {
+	part  Part
+	bytes []byte
+	// wait is the time before it.
+	wait time.Duration
+	// flush ends a write.
+	flush bool
+}
+
+// plan decides on the answer to a request of a client that may be here.
+func (p *Provider) plan(r *Request, now time.Time) *plan {
+	a, f := p.speaks.read(r.Body)
+	if f != nil {
+		return p.refuse(&Script{}, f)
+	}
+	s, f := p.script(&a)
+	if f != nil {
+		return p.refuse(&Script{}, f)
+	}
+	if f = p.scripted(s, &a); f != nil {
+		return p.refuse(s, f)
+	}
+	if !p.serves(a.model) {
+		return p.refuse(s, &failure{status: http.StatusNotFound, reason: unknownModel, subject: a.model})
+	}
+	pl := p.begin(s, http.StatusOK)
+	said := p.compose(&a, s, r, now)
+	pl.seed = a.seed
+	p.speaks.headers(pl.header, said.id)
+	if said.usage != nil {
+		pl.tokens = *said.usage
+	}
+	if a.stream {
+		pl.header.Set("Content-Type", "text/event-stream; charset=utf-8")
+		pl.header.Set("Cache-Control", "no-cache")
+	} else {
+		pl.header.Set("Content-Type", "application/json")
+	}
+	if a.stream && !s.HTML && !s.Empty {
+		p.planStream(pl, s, said)
+	} else {
+		pl.body = p.speaks.answer(said)
+		p.planBody(pl, s)
+	}
+	pl.dress(s, a.stream)
+	return pl
+}
+
+// scripted is the failure the script asks for, if any.
+func (p *Provider) scripted(s *Script, a *ask) *failure {
+	f := &failure{status: http.StatusBadRequest, prompt: a.prompt, subject: a.model, retryAfter: s.RetryAfter}
+	switch {
+	case s.ContextLength:
+		f.reason = promptTooLong
+	case s.Unsupported != "":
+		f.reason, f.subject = unsupportedParameter, s.Unsupported
+	case s.Refusal != "":
+		f.reason, f.subject = contentRefused, s.Refusal
+	case s.Status != 0:
+	default:
+		return nil
+	}
+	if s.Status != 0 {
+		f.status = s.Status
+	}
+	return f
+}
+
+// refuse plans an error answer; what the script breaks, it breaks too.
+func (p *Provider) refuse(s *Script, f *failure) *plan {
+	f.code, f.message = s.Code, s.Message
+	pl := p.begin(s, f.status)
+	pl.header.Set("Content-Type", "application/json")
+	pl.body.head = p.speaks.failure(f)
+	p.planBody(pl, s)
+	pl.dress(s, false)
+	return pl
+}
+
+func (p *Provider) begin(s *Script, status int) *plan {
+	return &plan{
+		first: s.First, firstEvent: s.FirstEvent, pause: s.Pause, write: s.Write,
+		status: status, header: http.Header{},
+	}
+}
+
+// dress sets what a script says of the headers.
+func (pl *plan) dress(s *Script, stream bool) {
+	if s.WrongType && stream {
+		pl.header.Set("Content-Type", "application/json")
+	} else if s.WrongType {
+		pl.header.Set("Content-Type", "text/event-stream; charset=utf-8")
+	}
+	if s.RetryAfter > 0 {
+		pl.header.Set("Retry-After", strconv.Itoa(s.RetryAfter))
+	}
+	for name, values := range s.Headers {
+		pl.header[name] = values
+	}
+}
+
+// planBody damages and measures a body that is no stream.
+func (p *Provider) planBody(pl *plan, s *Script) {
+	_, b := s.breakages()
+	switch b {
+	case errorFirst, errorAfterRole, errorMid:
+		if pl.status == http.StatusOK {
+			pl.body = document{head: p.speaks.streamFailure(s.midway()).data}
+		}
+	case garbledFirst, garbledMid:
+		pl.body = document{head: []byte(p.speaks.garbage)}
+	case page:
+		pl.header.Set("Content-Type", "text/html; charset=utf-8")
+		pl.body = document{head: []byte(webPage)}
+	case empty:
+		pl.body = document{}
+	}
+	length := pl.body.size()
+	pl.sent = length
+	switch b {
+	case truncated:
+		pl.sent, length = length/2, length/2
+	case hangs, resets, closes:
+		pl.breakOff(b, s.place())
+		pl.sent = map[Place]int{Prelude: min(1, length), Mid: length / 2}[s.place()]
+	}
+	if !s.Chunked {
+		pl.header.Set("Content-Length", strconv.Itoa(length))
+	}
+}
+
+// breakOff sets how the plan ends, and whether it says anything before.
+func (pl *plan) breakOff(b breakage, at Place) {
+	pl.mute = at == Before
+	pl.ending = map[breakage]ending{hangs: endHang, resets: endReset, closes: endClose}[b]
+}
+
+// midway is the failure of an error event.
+func (s *Script) midway() *failure {
+	return &failure{status: http.StatusServiceUnavailable, code: s.Code, message: s.Message}
+}
+
+const webPage = `<!DOCTYPE html>
+<html><head><title>Just a moment…</title></head>
+<body><h1>The service is being maintained</h1><p>Please come back later.</p></body></html>
+`

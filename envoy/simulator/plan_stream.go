@@ -1,0 +1,126 @@
+package simulator
+
+import (
+	"bytes"
+	"iter"
+	"time"
+)
+
+// breach is where a stream is broken and what stands there.
+type breach struct {
+	at     Place // "" = nowhere
+	half   int   // content events before Mid
+	last   *event
+	wait   time.Duration // before last
+	goesOn bool          // after last the stream continues
+}
+
+// due tells whether the breach stands before an event.
+func (b *breach) due(next Part, contents int) bool {
+	switch b.at {
+	case AtHead:
+		return true
+	case Prelude:
+		return next != PartPrelude
+	case Mid:
+		return next != PartPrelude && contents >= b.half
+	}
+	return false
+}
+
+// planStream plans the frames of a stream and where it breaks off.
+func (p *Provider) planStream(pl *plan, s *Script, said *say) {
+	_, b := s.breakages()
+	cut := &breach{half: (said.pieces() + 1) / 2}
+	switch b {
+	case hangs, resets, closes:
+		pl.breakOff(b, s.place())
+		cut.at = s.place()
+	case truncated, errorMid, garbledMid:
+		cut.at = Mid
+	case errorFirst, garbledFirst:
+		cut.at = AtHead
+	case errorAfterRole:
+		cut.at, cut.wait = Prelude, afterRole
+	}
+	switch b {
+	case errorFirst, errorAfterRole, errorMid:
+		ev := p.speaks.streamFailure(s.midway())
+		cut.last = &ev
+	case garbledFirst, garbledMid:
+		cut.last, cut.goesOn = &event{part: PartError, data: []byte(p.speaks.garbage)}, true
+	}
+	pl.stream = s.frames(p.speaks.events(said), cut)
+}
+
+// frames spells events and puts pauses, batches and the breach between them.
+func (s *Script) frames(events iter.Seq[event], cut *breach) iter.Seq[frame] {
+	return func(yield func(frame) bool) {
+		spelling, batch := newFraming(s), max(1, s.Batch)
+		sent, contents, broken := 0, 0, false
+		send := func(ev event, wait time.Duration) bool {
+			f := frame{part: ev.part, bytes: spelling.spell(ev), wait: wait, flush: (sent+1)%batch == 0}
+			if sent > 0 && sent%batch == 0 && ev.part <= PartFinish {
+				f.wait += s.Pause
+			}
+			sent++
+			return yield(f)
+		}
+		for ev := range events {
+			if !broken && cut.due(ev.part, contents) {
+				broken = true
+				if cut.last != nil && !send(*cut.last, cut.wait) || !cut.goesOn {
+					return
+				}
+			}
+			if ev.part == PartContent {
+				contents++
+			}
+			if ev.part == PartDone && s.NoDone {
+				continue
+			}
+			if !send(ev, 0) {
+				return
+			}
+		}
+	}
+}
+
+// pieces is the number of content events of a stream.
+func (s *say) pieces() int {
+	_, thought := s.reasoning.size()
+	_, n := s.content.size()
+	for _, c := range s.calls {
+		_, fragments := c.fragments().size()
+		n += fragments + 1
+	}
+	return n + thought
+}
+
+// framing spells events as server-sent events (HTML Living Standard, 9.2).
+type framing struct {
+	eol      []byte
+	comments []byte
+	buf      []byte
+}
+
+func newFraming(s *Script) *framing {
+	f := &framing{eol: []byte(map[string]string{"crlf": "\r\n", "cr": "\r"}[s.EOL])}
+	if len(f.eol) == 0 {
+		f.eol = []byte("\n")
+	}
+	f.comments = bytes.Repeat(append([]byte(": ping"), append(f.eol, f.eol...)...), s.Comments)
+	return f
+}
+
+// spell gives the bytes of an event, valid until the next call.
+func (f *framing) spell(ev event) []byte {
+	f.buf = append(f.buf[:0], f.comments...)
+	if ev.name != "" {
+		f.buf = append(append(f.buf, "event: "...), ev.name...)
+		f.buf = append(f.buf, f.eol...)
+	}
+	f.buf = append(append(f.buf, "data: "...), ev.data...)
+	f.buf = append(f.buf, f.eol...)
+	return append(f.buf, f.eol...)
+}
