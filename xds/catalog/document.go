@@ -1,0 +1,83 @@
+package catalog
+
+// The structs of this file are the shape of dragoman.yaml: they are decoded
+// from it, and its JSON Schema is generated from them. A pointer tells "not
+// given" from zero.
+
+type document struct {
+	Open      bool          `json:"open,omitempty" jsonschema_description:"Requests need no key. Only allowed while listen.address is a loopback address."`
+	Listen    listenSection `json:"listen,omitempty" jsonschema_description:"Where clients reach the gateway."`
+	Timeouts  timeouts      `json:"timeouts,omitempty" jsonschema_description:"Time limits of every attempt; a provider may have its own."`
+	Limits    limitsSection `json:"limits,omitempty" jsonschema_description:"What one process holds at most."`
+	Providers providerTable `json:"providers,omitempty" jsonschema_description:"Accounts at the APIs of vendors, by name. A name that is a preset's needs nothing more: {}."`
+	Models    modelTable    `json:"models,omitempty" jsonschema_description:"Models by public name, creator/model. One that is defined here replaces the preset's of that name."`
+	Aliases   aliasTable    `json:"aliases,omitempty" jsonschema_description:"Further names for models: pattern to public name. * stands for any text; the most specific pattern wins, then the first."`
+	Keys      []keyEntry    `json:"keys,omitempty" jsonschema_description:"API keys of clients, by their hashes."`
+}
+
+type listenSection struct {
+	Address     string      `json:"address,omitempty" jsonschema:"default=127.0.0.1" jsonschema_description:"IP address to listen on. 0.0.0.0 is every IPv4 interface."`
+	Port        *int64      `json:"port,omitempty" jsonschema:"default=10000,minimum=0,maximum=65535" jsonschema_description:"TCP port. 0 lets the kernel choose."`
+	TLS         *tlsSection `json:"tls,omitempty" jsonschema_description:"Serve HTTPS. The files are watched, so that rotation needs no restart."`
+	TrustedHops *int64      `json:"trusted_hops,omitempty" jsonschema:"default=0,minimum=0,maximum=16" jsonschema_description:"How many proxies in front of the gateway are trusted to have written x-forwarded-for."`
+	CORSOrigins []string    `json:"cors_origins,omitempty" jsonschema_description:"Origins (https://app.example) whose pages may call the gateway from a browser."`
+}
+
+type tlsSection struct {
+	Cert string `json:"cert" eg:"cert: gateway.crt" jsonschema_description:"File with the certificate chain, PEM. Relative to the catalog."`
+	Key  string `json:"key" eg:"key: gateway.key" jsonschema_description:"File with the private key, PEM. Relative to the catalog."`
+}
+
+type timeouts struct {
+	Connect    *duration `json:"connect,omitempty" jsonschema_description:"Until the connection to the provider stands. Default 5s; 1ms to 5m."`
+	FirstToken *duration `json:"first_token,omitempty" jsonschema_description:"Of a stream: until its first content. Default 60s; 1ms to 1h."`
+	Answer     *duration `json:"answer,omitempty" jsonschema_description:"Of a JSON answer: until it is whole. Default 600s; 1ms to 24h."`
+	Idle       *duration `json:"idle,omitempty" jsonschema_description:"Of a stream: between two events. Default 600s; 1ms to 24h."`
+	Request    *duration `json:"request,omitempty" jsonschema_description:"Of a whole request with all its attempts. Default 0s, no limit; up to 168h."`
+}
+
+type limitsSection struct {
+	Body      *size     `json:"body,omitempty" jsonschema_description:"Largest request body. Default 32MiB; 1KiB to 1GiB."`
+	Held      *size     `json:"held,omitempty" jsonschema_description:"All held bodies together. 0, the default, is a quarter of memory; up to 1TiB."`
+	Exchanges *int64    `json:"exchanges,omitempty" jsonschema:"default=65536,minimum=1,maximum=16777216" jsonschema_description:"Requests in progress at a time."`
+	Drain     *duration `json:"drain,omitempty" jsonschema_description:"How long requests in progress may go on when the process ends. Default 30s; 0s to 1h."`
+}
+
+type providerEntry struct {
+	Preset     string      `json:"preset,omitempty" jsonschema_description:"Bundled preset to start from; by default the one of the provider's own name, if there is one."`
+	Region     string      `json:"region,omitempty" jsonschema_description:"Region of the account: preset/region names this provider in a request's order."`
+	Dialect    string      `json:"dialect,omitempty" jsonschema_description:"Wire format of the API."`
+	BaseURL    string      `json:"base_url,omitempty" jsonschema_description:"Where the API starts, such as https://api.openai.com/v1. http only for loopback hosts."`
+	Credential string      `json:"credential,omitempty" jsonschema:"pattern=^(env|file):.+" jsonschema_description:"Where the API key is kept: env:NAME or file:PATH. Never the key itself."`
+	Headers    headerTable `json:"headers,omitempty" jsonschema_description:"Headers sent with every request. No credentials."`
+	CA         string      `json:"ca,omitempty" jsonschema_description:"File with the certificate authorities to trust instead of the system's, PEM. Relative to the catalog."`
+	Timeouts   timeouts    `json:"timeouts,omitempty" jsonschema_description:"Time limits of this provider where they differ."`
+}
+
+type modelEntry struct {
+	Targets []targetEntry `json:"targets" eg:"targets: [openai]" jsonschema:"minItems=1" jsonschema_description:"Providers that serve the model, in the order in which they are tried."`
+	Lane    string        `json:"lane,omitempty" jsonschema:"enum=auto,enum=leave,enum=translate,default=auto" jsonschema_description:"How requests pass: auto is the cheapest way that serves them, leave never rewrites early, translate always decodes and re-encodes."`
+	Created *date         `json:"created,omitempty" jsonschema_description:"Day of its release, 2006-01-02, as the list of models shows it."`
+}
+
+type targetEntry struct {
+	Provider string `json:"provider" eg:"provider: openai" jsonschema_description:"Name of a provider."`
+	ID       string `json:"id,omitempty" jsonschema_description:"The provider's own id for the model. By default its preset's, else the public name's part after the slash."`
+	Context  *int64 `json:"context,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"Context window in tokens. By default the preset's, if it is known there."`
+}
+
+// short reads a target that is only a provider's name.
+func (t *targetEntry) short(text string) { t.Provider = text }
+
+type keyEntry struct {
+	Name   string   `json:"name" eg:"name: ci" jsonschema_description:"Name of the key in logs and figures."`
+	Hash   string   `json:"hash" eg:"hash: sha256:<64 hexadecimal digits>" jsonschema:"pattern=^sha256:[0-9a-fA-F]{64}$" jsonschema_description:"SHA-256 of the whole key. Never the key itself."`
+	Models []string `json:"models,omitempty" jsonschema_description:"Public names the key may use, * stands for any text. None given: all."`
+}
+
+type (
+	providerTable map[string]providerEntry
+	modelTable    map[string]modelEntry
+	aliasTable    map[string]string
+	headerTable   map[string]string
+)

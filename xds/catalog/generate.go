@@ -1,0 +1,65 @@
+package catalog
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// FromEnvironment is the source for an operator who has keys and no file: all
+// presets whose environment variable is set, sorted by name, and the client
+// keys given. Without any such variable enabled is empty, and Parse says what
+// to add.
+func FromEnvironment(env func(string) (string, bool), keys ...Key) (src Source, enabled []string) {
+	presets, err := bundled()
+	if err != nil {
+		presets = nil // Parse returns the same error
+	}
+	var text strings.Builder
+	for _, name := range sortedKeys(presets) {
+		ref := presets[name].credential
+		if value, ok := env(ref.Name); ref.Scheme != SchemeEnv || !ok || value == "" {
+			continue
+		}
+		if len(enabled) == 0 {
+			text.WriteString("providers:\n")
+		}
+		fmt.Fprintf(&text, "  %s: {}\n", name)
+		enabled = append(enabled, name)
+	}
+	for i, k := range keys {
+		if i == 0 {
+			text.WriteString("keys:\n")
+		}
+		fmt.Fprintf(&text, "  - name: %s\n    hash: sha256:%s\n", strconv.Quote(k.Name), hex.EncodeToString(k.Hash[:]))
+		for j, glob := range k.Models {
+			if j == 0 {
+				text.WriteString("    models:\n")
+			}
+			fmt.Fprintf(&text, "      - %s\n", strconv.Quote(glob))
+		}
+	}
+	return Source{Name: "environment", Data: []byte(text.String()), Env: env}, enabled
+}
+
+// DemoAddresses are the base URLs of the simulator's three providers, plain
+// http on loopback.
+type DemoAddresses struct{ Alpha, Beta, Gamma string }
+
+// Demo is the source for the simulator: open, with sim/chat at alpha, beta and
+// gamma in this order, sim/solo at alpha alone, and sim/translated, which
+// always takes the translate lane.
+func Demo(at DemoAddresses) Source {
+	text := fmt.Sprintf(`open: true
+providers:
+  alpha: {dialect: openai, base_url: %s}
+  beta: {dialect: openai, base_url: %s}
+  gamma: {dialect: openai, base_url: %s}
+models:
+  sim/chat: {targets: [alpha, beta, gamma]}
+  sim/solo: {targets: [alpha]}
+  sim/translated: {targets: [alpha, beta, gamma], lane: translate}
+`, strconv.Quote(at.Alpha), strconv.Quote(at.Beta), strconv.Quote(at.Gamma))
+	return Source{Name: "demo", Data: []byte(text)}
+}

@@ -1,0 +1,51 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// Source is the text of a catalog.
+type Source struct {
+	Name string // the file's name for messages
+	Data []byte // YAML, at most 4 MiB
+	// Dir is what relative names of files in the catalog are relative to; ""
+	// leaves them as they are.
+	Dir string
+	// Env looks up environment variables. If it is set, every env: reference
+	// must name one that is set and not empty; nil leaves that unchecked. The
+	// values are not kept.
+	Env func(string) (string, bool)
+}
+
+// Parse checks and compiles a source. Its error is Errors: everything that is
+// wrong, sorted by line.
+func Parse(src Source) (*Catalog, error) {
+	r := newReport(src.Name)
+	doc := decode[document](src.Data, r)
+	if len(r.errs) > 0 && len(r.at) == 0 {
+		return nil, r.err() // not even YAML: there is nothing to check
+	}
+	presets, err := bundled()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(src.Data)
+	c := compiler{
+		report: r, src: src, doc: doc, presets: presets,
+		catalog: &Catalog{Version: versionOf(sum), Open: doc.Open},
+	}
+	c.something()
+	c.listen()
+	c.limits()
+	c.providers()
+	c.models()
+	c.aliases()
+	c.keys()
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return c.catalog, nil
+}
+
+func versionOf(sum [sha256.Size]byte) string { return hex.EncodeToString(sum[:]) }

@@ -1,0 +1,148 @@
+package resource
+
+import (
+	"time"
+
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	corsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/cors/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/dragoman-gateway/dragoman/envoy"
+)
+
+func (b *builder) edgeListener(routes *routev3.RouteConfiguration) *listenerv3.Listener {
+	l := b.c.Listen
+	chain := &listenerv3.FilterChain{
+		Filters: []*listenerv3.Filter{{
+			Name:       "envoy.filters.network.http_connection_manager",
+			ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.any(b.edgeManager(routes))},
+		}},
+	}
+	if l.TLS != nil {
+		chain.TransportSocket = b.downstreamTLS(l.TLS)
+	}
+	return &listenerv3.Listener{
+		Name:                          envoy.EdgeListener,
+		Address:                       socketAddress(l.Address, l.Port),
+		PerConnectionBufferLimitBytes: u32(b.o.bufferLimit()),
+		FilterChains:                  []*listenerv3.FilterChain{chain},
+	}
+}
+
+func (b *builder) edgeManager(routes *routev3.RouteConfiguration) *hcmv3.HttpConnectionManager {
+	m := &hcmv3.HttpConnectionManager{
+		StatPrefix:  envoy.EdgeListener,
+		HttpFilters: b.edgeFilters(),
+		ServerName:  "dragoman",
+		// The client's address is the connection's, but for the proxies the
+		// operator trusts; providers never see it.
+		UseRemoteAddress:  wrapperspb.Bool(true),
+		XffNumTrustedHops: b.c.Listen.TrustedHops,
+		SkipXffAppend:     true,
+		// Paths are compared exactly: `.` and `..` are resolved, but %2F stays,
+		// as model names are escaped that way.
+		NormalizePath:                 wrapperspb.Bool(true),
+		PathWithEscapedSlashesAction:  hcmv3.HttpConnectionManager_KEEP_UNCHANGED,
+		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{b.stripOurs()},
+		RequestHeadersTimeout:         seconds(10 * time.Second),
+		RequestTimeout:                seconds(5 * time.Minute),
+		StreamIdleTimeout:             seconds(b.edgeIdle()),
+		DrainTimeout:                  seconds(b.c.Limits.Drain),
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
+			IdleTimeout:                  seconds(time.Hour),
+			HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
+		},
+		Http2ProtocolOptions: b.http2(),
+		LocalReplyConfig:     edgeReplies(),
+		AccessLog:            b.accessLog(envoy.EdgeLog),
+		// A stream that lives says so every 30 s; the exchange stays open.
+		AccessLogOptions: &hcmv3.HttpConnectionManager_HcmAccessLogOptions{AccessLogFlushInterval: seconds(30 * time.Second)},
+	}
+	if b.o.Static {
+		m.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: routes}
+	} else {
+		m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{RouteConfigName: envoy.EdgeRoutes, ConfigSource: adsSource()}}
+	}
+	return m
+}
+
+// edgeFilters are the edge's filters in the order requests pass them.
+func (b *builder) edgeFilters() []*hcmv3.HttpFilter {
+	var fs []*hcmv3.HttpFilter
+	if len(b.c.Listen.CORSOrigins) > 0 {
+		// Before authentication: a browser's preflight carries no key.
+		fs = append(fs, b.filter("envoy.filters.http.cors", &corsv3.Cors{}))
+	}
+	return append(fs,
+		// Authenticates, so nothing that reaches a provider stands before it.
+		b.filter("dragoman.router_stage", b.routerStage()),
+		// Always last.
+		b.filter("envoy.filters.http.router", &routerv3.Router{SuppressEnvoyHeaders: true}),
+	)
+}
+
+// routerStage sends headers and body without waiting and takes one answer.
+// This mode has no message timeout: the connection manager's request timeouts
+// and HTTP/2 keepalive to ext_proc bound it.
+func (b *builder) routerStage() *extprocv3.ExternalProcessor {
+	return &extprocv3.ExternalProcessor{
+		GrpcService: grpcService(envoy.ExtProcCluster, headerValue(envoy.RoleKey, envoy.RoleRouter)),
+		ProcessingMode: &extprocv3.ProcessingMode{
+			RequestHeaderMode:  extprocv3.ProcessingMode_SEND,
+			RequestBodyMode:    extprocv3.ProcessingMode_FULL_DUPLEX_STREAMED,
+			RequestTrailerMode: extprocv3.ProcessingMode_SEND,
+			ResponseHeaderMode: extprocv3.ProcessingMode_SKIP,
+		},
+		MutationRules: mutationRules(),
+		StatusOnError: unavailable(),
+		MetadataOptions: &extprocv3.MetadataOptions{ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{
+			Typed:   []string{envoy.ChainNamespace},
+			Untyped: []string{envoy.ExchangeNamespace},
+		}},
+		// The express lane sends a body whose length we know; some providers
+		// refuse chunked requests.
+		AllowContentLengthHeader: true,
+	}
+}
+
+func mutationRules() *mutationv3.HeaderMutationRules {
+	return &mutationv3.HeaderMutationRules{AllowAllRouting: wrapperspb.Bool(true), AllowEnvoy: wrapperspb.Bool(true)}
+}
+
+func unavailable() *typev3.HttpStatus {
+	return &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable}
+}
+
+// stripOurs removes headers with which a client would speak as Dragoman or
+// Envoy, before any route is looked at. Envoy protects its own from external
+// clients only, and counts loopback as internal.
+func (b *builder) stripOurs() *corev3.TypedExtensionConfig {
+	return b.extension("envoy.http.early_header_mutation.header_mutation", &earlyv3.HeaderMutation{
+		Mutations: []*mutationv3.HeaderMutation{removePrefix(envoy.HeaderPrefix), removePrefix("x-envoy-")},
+	})
+}
+
+func removePrefix(prefix string) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_RemoveOnMatch_{RemoveOnMatch: &mutationv3.HeaderMutation_RemoveOnMatch{
+		KeyMatcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: prefix}},
+	}}}
+}
+
+// http2 keeps a stream's window at the buffer limit, so that a slow reader
+// holds no more than that per stream in each hop.
+func (b *builder) http2() *corev3.Http2ProtocolOptions {
+	return &corev3.Http2ProtocolOptions{
+		MaxConcurrentStreams:        u32(1024),
+		InitialStreamWindowSize:     u32(max(b.o.bufferLimit(), 65535)),
+		InitialConnectionWindowSize: u32(max(4*b.o.bufferLimit(), 1<<20)),
+	}
+}

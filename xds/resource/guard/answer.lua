@@ -1,0 +1,78 @@
+-- The answer guard: an upstream filter of an express cluster. Nothing of ours
+-- sees an express answer, so this script holds its headers until the body is
+-- whole and gives the status 503 to what the next target may do better:
+--   200 that is no chat completion: another media type, empty, cut short,
+--       without choices (an error object under 200)
+--   400 for a prompt that is too long or a feature the target lacks
+-- Every other answer passes byte for byte. Event streams, encoded answers and
+-- those longer than LONGEST are not held.
+
+local find, sub, byte, lower = string.find, string.sub, string.byte, string.lower
+
+-- Bytes of an answer that is held at most, by its content-length.
+local LONGEST = 262144
+-- Bytes from the beginning of an answer in which choices usually stands.
+local HEAD = 2048
+-- Bytes of an error body that are read.
+local ERROR = 16384
+
+local REFUSALS = {
+  "context_length_exceeded", "maximum context length", "context window", "context length",
+  "prompt is too long", "input is too long", "too many tokens", "exceeds the maximum number of tokens",
+  "unsupported_parameter", "unsupported_value", "not supported", "unsupported parameter",
+}
+
+-- chosen tells whether text has a member choices with an element; nil if the
+-- text ends before that is clear.
+local function chosen(text)
+  local _, b = find(text, '"choices"', 1, true)
+  while b ~= nil do
+    local _, e, c = find(text, "^%s*:%s*%[%s*(.)", b + 1)
+    if e ~= nil then return c ~= "]" end
+    if find(text, "^%s*:?%s*%[?%s*$", b + 1) then return nil end
+    _, b = find(text, '"choices"', b + 1, true)
+  end
+  return nil
+end
+
+-- completion tells whether the body is one whole JSON object with choices.
+local function completion(body, n)
+  local head = body:getBytes(0, n < HEAD and n or HEAD)
+  if byte(head, find(head, "%S") or 1) ~= 123 then return false end
+  local tail = n <= HEAD and head or body:getBytes(n - 64, 64)
+  if find(tail, "}%s*$", -64) == nil then return false end
+  local verdict = chosen(head)
+  if verdict == nil and n > HEAD then verdict = chosen(body:getBytes(0, n)) end
+  return verdict == true
+end
+
+-- refusal tells whether another target may accept what this one refused.
+local function refusal(body, n)
+  local text = lower(body:getBytes(0, n < ERROR and n or ERROR))
+  for i = 1, #REFUSALS do
+    if find(text, REFUSALS[i], 1, true) then return true end
+  end
+  return false
+end
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local status = headers:get(":status")
+  if status ~= "200" and status ~= "400" then return end
+  local kind = lower(headers:get("content-type") or "")
+  if sub(kind, 1, 17) == "text/event-stream" then return end
+  local coding = headers:get("content-encoding")
+  if coding ~= nil and coding ~= "identity" then return end
+  if status == "200" and find(kind, "json", 1, true) == nil then
+    headers:replace(":status", "503")
+    return
+  end
+  local length = headers:get("content-length") -- no value at all if there is none
+  if length ~= nil and tonumber(length) > LONGEST then return end
+
+  local body = handle:body(true)
+  local n = body:length()
+  local bad
+  if status == "400" then bad = refusal(body, n) else bad = not completion(body, n) end
+  if bad then handle:headers():replace(":status", "503") end
+end

@@ -1,0 +1,56 @@
+// Package guard carries the Lua scripts that Envoy's Lua filter runs on the
+// way back from a provider, where nothing of ours sees the bytes.
+//
+// Stream is for attempt listeners, between ext_proc and
+// ai_protocol_manager, so that usage is read before its event is dropped. It
+// obeys the orders that ext_proc leaves in envoy.GuardNamespace and without
+// orders costs nothing per event. It promises: every byte that is not a
+// usage event passes unchanged, in order and, unless it begins an event that
+// may still become one, at once; an OpenAI stream that ended without a finish
+// reason ends in an error event; one that lacks only [DONE] gets it. A reset
+// stays a reset.
+//
+// Answer is for the upstream filters of express clusters. It holds a JSON
+// answer until it is whole and turns what another target may do better into a
+// status that the router retries. It knows OpenAI chat completions only.
+//
+// What they ask of their surroundings:
+//
+//   - ext_proc removes content-length from the headers of every event stream
+//     it releases: a script that replaces a chunk's bytes makes Envoy set
+//     content-length to that chunk's size, and headers still held by ext_proc
+//     would carry it to the client, who then takes the first chunk for all.
+//   - an express route sets request_body_buffer_limit to AnswerBuffer: an
+//     answer of unknown length that outgrows the stream's buffer becomes a 500
+//     that Envoy does not retry, and without it the buffer is the listener's.
+//   - in the express cluster's filters ai_protocol_manager stands before the
+//     guard (it then sees an answer after it): a first record of usage, such
+//     as that of a broken answer, is never overwritten by a later attempt.
+//
+// They refuse encoded answers (any content-encoding but identity) and every
+// status but 200 and, for Answer, 400: those pass as they are. A stream that
+// HTTP/2 trailers end is passed on but cannot be added to; the beginning of an
+// unfinished usage event is then lost.
+//
+// Concurrency: a script's state belongs to one stream; nothing is shared.
+package guard
+
+import _ "embed"
+
+// AnswerBuffer is the request_body_buffer_limit, in bytes, of the routes to
+// express clusters: the longest answer of unknown length that Answer can hold.
+// One of known length is held up to 256 KiB and passes unheld beyond.
+const AnswerBuffer = 16 << 20
+
+var (
+	//go:embed stream.lua
+	stream string
+	//go:embed answer.lua
+	answer string
+)
+
+// Stream is the Lua source of the guard of event streams.
+func Stream() string { return stream }
+
+// Answer is the Lua source of the guard of express answers.
+func Answer() string { return answer }
