@@ -1,0 +1,147 @@
+package extproc
+
+import (
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/dragoman-gateway/dragoman/extproc/meter"
+)
+
+// logBatch is an envoy.service.accesslog.v3.StreamAccessLogsMessage, of which
+// only what ends an exchange is decoded. Its contents are valid until the next
+// one is received into it.
+type logBatch struct {
+	// node and name stand in the first message of a stream only.
+	node, name []byte
+	entries    []logEntry
+	data       []byte
+}
+
+// logEntry is one HTTPAccessLogEntry.
+type logEntry struct {
+	requestID []byte
+	cluster   []byte
+	status    int
+	kind      logKind
+	attempts  int
+	usage     logUsage
+}
+
+// logKind is the access_log_type of envoy.data.accesslog.v3.
+type logKind uint64
+
+const (
+	logDownstreamPeriodic logKind = 3
+	logDownstreamEnd      logKind = 4
+)
+
+// logUsage is an envoy.data.ai.v3.TokenUsage: tokens, inclusive of details.
+type logUsage struct {
+	seen   bool
+	tokens meter.Usage
+}
+
+func (l *logBatch) decode(data mem.BufferSlice) error {
+	l.data = append(l.data[:0], make([]byte, data.Len())...)
+	data.CopyTo(l.data)
+	l.node, l.name, l.entries = nil, nil, l.entries[:0]
+	return fields(l.data, func(num protowire.Number, v []byte, _ uint64) error {
+		switch num {
+		case 1: // identifier{1: node{1: id}, 2: log_name}
+			l.name = bytesAt(v, 2)
+			l.node = bytesAt(v, 1, 1)
+		case 2: // http_logs{1: log_entry…}
+			return fields(v, func(num protowire.Number, v []byte, _ uint64) error {
+				if num != 1 {
+					return nil
+				}
+				var e logEntry
+				err := e.decode(v)
+				l.entries = append(l.entries, e)
+				return err
+			})
+		}
+		return nil
+	})
+}
+
+// decode reads HTTPAccessLogEntry{1: common, 3: request{9: request_id}, 4:
+// response{1: response_code}}.
+func (e *logEntry) decode(b []byte) error {
+	return fields(b, func(num protowire.Number, v []byte, _ uint64) error {
+		switch num {
+		case 1:
+			return e.decodeCommon(v)
+		case 3:
+			e.requestID = bytesAt(v, 9)
+		case 4: // UInt32Value
+			e.status = int(varintAt(v, 1, 1))
+		}
+		return nil
+	})
+}
+
+// decodeCommon reads AccessLogCommon{15: upstream_cluster, 17: metadata{2:
+// typed_filter_metadata}, 24: attempt count, 33: type}.
+func (e *logEntry) decodeCommon(b []byte) error {
+	return fields(b, func(num protowire.Number, v []byte, n uint64) error {
+		switch num {
+		case 15:
+			e.cluster = v
+		case 17:
+			return fields(v, func(num protowire.Number, v []byte, _ uint64) error {
+				if num == 2 && string(bytesAt(v, 1)) == usageNamespace {
+					e.usage.decode(bytesAt(v, 2, 2)) // map entry{2: Any{2: value}}
+				}
+				return nil
+			})
+		case 24:
+			e.attempts = int(n)
+		case 33:
+			e.kind = logKind(n)
+		}
+		return nil
+	})
+}
+
+// decode reads TokenUsage{3: input, 4: output, 6: {1: cached, 2: cache
+// creation}, 7: {1: reasoning}}; counts are UInt64Value.
+func (u *logUsage) decode(b []byte) {
+	u.seen = len(b) > 0
+	u.tokens.Input = varintAt(b, 3, 1)
+	u.tokens.Output = varintAt(b, 4, 1)
+	u.tokens.CacheRead = varintAt(b, 6, 1, 1)
+	u.tokens.CacheWrite = varintAt(b, 6, 2, 1)
+	u.tokens.Reasoning = varintAt(b, 7, 1, 1)
+}
+
+// bytesAt follows a path of field numbers through nested messages; nil where
+// one is absent.
+func bytesAt(b []byte, path ...protowire.Number) []byte {
+	for _, want := range path {
+		var next []byte
+		if fields(b, func(num protowire.Number, v []byte, _ uint64) error {
+			if num == want {
+				next = v
+			}
+			return nil
+		}) != nil {
+			return nil
+		}
+		b = next
+	}
+	return b
+}
+
+// varintAt is the same for a varint at the path's end.
+func varintAt(b []byte, path ...protowire.Number) (n uint64) {
+	last := len(path) - 1
+	b = bytesAt(b, path[:last]...)
+	_ = fields(b, func(num protowire.Number, _ []byte, v uint64) error { //nolint:errcheck // malformed counts are no counts
+		if num == path[last] {
+			n = v
+		}
+		return nil
+	})
+	return n
+}

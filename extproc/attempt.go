@@ -1,0 +1,246 @@
+package extproc
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
+)
+
+// holdLimit is how many bytes of an answer an attempt holds at most before it
+// commits: more than Envoy's buffer limit would never be answered.
+const holdLimit = 32 << 10
+
+// phase is who may still answer for an attempt. It only moves forward.
+type phase = int32
+
+const (
+	holding  phase = iota // nothing of the answer has been passed on
+	answered              // committed, or failed: decided either way
+)
+
+// attempt is the attempt stage of one try of one target. It belongs to its
+// stream's goroutine, but for phase, with which the deadline timer competes.
+type attempt struct {
+	s       *Service
+	st      stream
+	x       *exchange
+	number  int
+	target  chain.Target
+	codec   *dialect.Codec // the target's
+	started time.Time
+	phase   atomic.Int32
+	timer   *deadline
+
+	translate bool
+	status    int
+	head      message // held response headers
+	remove    [][]byte
+	watch     watch
+	pending   int // body messages not answered yet
+	retry     time.Duration
+}
+
+// attempt serves the attempt stage of a provider's attempt listener.
+func (s *Service) attempt(st stream, provider string) error {
+	var m message
+	defer m.release()
+	if err := st.RecvMsg(&m); err != nil {
+		return nil //nolint:nilerr // the attempt was given up before it began
+	}
+	if m.kind != requestHeaders {
+		return errOutOfOrder
+	}
+	a, p := s.open(st, &m, provider)
+	if p != nil {
+		return s.refuseAttempt(st, p)
+	}
+	defer a.close()
+	if done, err := a.request(); done || err != nil {
+		return ignoreGone(err)
+	}
+	for {
+		// Headers are held until the answer is decided; bodies are not.
+		in := &m
+		if a.watch == nil {
+			in = &a.head
+		}
+		if err := st.RecvMsg(in); err != nil {
+			return nil //nolint:nilerr // the answer is complete, or the client or its time limit gave up
+		}
+		if done, err := a.take(in); done || err != nil {
+			return ignoreGone(err)
+		}
+	}
+}
+
+// open finds the exchange and the target of this attempt.
+func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.Problem) {
+	var id, count, failed []byte
+	for i := range m.headers {
+		switch string(m.headers[i].name) {
+		case "x-request-id":
+			id = m.headers[i].value
+		case "x-envoy-attempt-count":
+			count = m.headers[i].value
+		case envoy.FailedHeader:
+			failed = m.headers[i].value
+		}
+	}
+	n, err := strconv.Atoi(string(count))
+	xid, ok := parseExchangeID(id)
+	if err != nil || !ok || n < 1 {
+		return nil, unknownExchange()
+	}
+	x := s.table.get(xid)
+	if x == nil {
+		s.meter.Orphan()
+		return nil, unknownExchange()
+	}
+	a := &attempt{s: s, st: st, x: x, number: n, started: s.now()}
+	x.touch(a.started)
+	if x.express && n == 2 {
+		x.fail(1, expressFailure(x, failed), nil)
+	}
+	if a.target, ok = x.target(n, provider); !ok {
+		return nil, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve this request."}
+	}
+	a.codec = table.Codec(a.target.Provider.Dialect)
+	a.translate = a.codec != x.codec || a.target.Model.Lane == catalog.LaneTranslate
+	return a, nil
+}
+
+// unknownExchange is what an attempt gets whose exchange is not here: it was
+// lost with a restart, or never ours. It must not become an empty request.
+func unknownExchange() *llm.Problem {
+	return &llm.Problem{Kind: llm.Overloaded, RetryAfter: time.Second,
+		Message: "The gateway lost this request in a restart; send it again."}
+}
+
+// target is the target of attempt n. The default order may have changed
+// between our choice and Envoy's; the listener says which provider it became.
+func (x *exchange) target(n int, provider string) (chain.Target, bool) {
+	ts := x.chain.Targets
+	if n <= len(ts) && ts[n-1].Provider.Name == provider {
+		return ts[n-1], true
+	}
+	for _, t := range ts {
+		if t.Provider.Name == provider {
+			return t, true
+		}
+	}
+	m := x.view.catalog.Model(x.model)
+	if m == nil {
+		return chain.Target{}, false
+	}
+	t, ok := m.Target(provider)
+	return chain.Target{Model: m, Target: t}, ok
+}
+
+// last tells whether Envoy will not try again after this attempt.
+func (a *attempt) last() bool { return a.number >= len(a.x.chain.Targets) }
+
+// request answers the request headers with the whole request for this target,
+// or, where the target must not be tried again, with the verdict.
+func (a *attempt) request() (done bool, err error) {
+	if stop, wait := a.repeats(); stop {
+		return true, a.sendVerdict()
+	} else if wait > 0 && !a.s.wait(a.st.Context(), wait) {
+		return true, nil
+	}
+	body, ok := a.x.pristine()
+	if !ok {
+		return true, a.s.refuseAttempt(a.st, unknownExchange())
+	}
+	out, p := a.encode(body)
+	if p != nil {
+		return true, a.pass(p)
+	}
+	t := a.target
+	r := &reply{
+		part: toRequestHeaders, op: replaceBody, body: out,
+		remove: a.x.expressHeaders,
+		set: []setHeader{
+			{":path", []byte(t.Provider.BaseURL.Path + a.codec.Path(&a.x.envelope, a.dialectTarget()))},
+			{"content-length", strconv.AppendInt(nil, int64(len(out)), 10)},
+			{"content-type", []byte("application/json")},
+		},
+	}
+	for _, h := range a.x.view.credentials.Headers(t.Provider.Name) {
+		r.set = append(r.set, setHeader{h.Name, h.Value})
+	}
+	if a.x.envelope.Stream && !a.translate {
+		r.facts = guardOrders(!a.x.envelope.WantsUsage)
+	}
+	return false, a.st.SendMsg(r)
+}
+
+// repeats tells whether this attempt tries the target of the one before again,
+// and if so whether it may (stop) and when (wait).
+func (a *attempt) repeats() (stop bool, wait time.Duration) {
+	ts := a.x.chain.Targets
+	if a.number < 2 || a.number > len(ts) || ts[a.number-1] != ts[a.number-2] {
+		return false, 0
+	}
+	f, ok := a.x.failed(a.number - 1)
+	if !ok {
+		return false, 0
+	}
+	wait, ok = chain.Repeat(f.Reason, f.RetryAfter)
+	return !ok, wait
+}
+
+func (a *attempt) dialectTarget() dialect.Target {
+	return dialect.Target{
+		ID: a.target.ID, BasePath: a.target.Provider.BaseURL.Path,
+		AddUsage: a.x.envelope.Stream && !a.x.envelope.WantsUsage,
+	}
+}
+
+// encode writes the request for this target, always from the pristine one.
+func (a *attempt) encode(body []byte) ([]byte, *llm.Problem) {
+	const room = 64 // for the model id and the usage option
+	t := a.dialectTarget()
+	if !a.translate {
+		return a.codec.Patch(make([]byte, 0, len(body)+len(t.ID)+room), body, &a.x.envelope, t), nil
+	}
+	rq, p := a.x.codec.DecodeRequest(body)
+	if p != nil {
+		return nil, p
+	}
+	out, _, p := a.codec.EncodeRequest(make([]byte, 0, len(body)+room), rq, t)
+	return out, p
+}
+
+// The two orders a guard can get, encoded once.
+var (
+	guardDrop = appendFacts(nil, envoy.GuardNamespace, fact{envoy.GuardUsage, "drop"}, fact{envoy.GuardTail, string(llm.OpenAI)})
+	guardKeep = appendFacts(nil, envoy.GuardNamespace, fact{envoy.GuardTail, string(llm.OpenAI)})
+)
+
+func guardOrders(dropUsage bool) []byte {
+	if dropUsage {
+		return guardDrop
+	}
+	return guardKeep
+}
+
+// close ends what the attempt owns.
+func (a *attempt) close() {
+	a.timer.stop()
+	a.head.release()
+}
+
+// reply is what a dialect must know to answer this client.
+func (a *attempt) reply() dialect.Reply {
+	return dialect.Reply{
+		Generation: a.x.id.text(), Model: a.target.Model.Name,
+		Stream: a.x.envelope.Stream, WantsUsage: a.x.envelope.WantsUsage,
+	}
+}

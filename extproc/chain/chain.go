@@ -1,0 +1,158 @@
+package chain
+
+import (
+	"math"
+	"time"
+
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
+)
+
+// MaxTargets is the length of the longest chain.
+const MaxTargets = 8
+
+// Target is one way to serve a request: the model whose name it is served
+// under and the provider's side of it.
+type Target struct {
+	Model *catalog.Model
+	catalog.Target
+}
+
+// Chain is the targets of one request: attempt n (from 1) is for Targets[n-1].
+type Chain struct {
+	Targets []Target
+	// Override is set if Targets are not exactly what the model's route lists:
+	// then the chain has to travel with the request.
+	Override bool
+}
+
+// Order is, by public model name, the names of the providers that the model's
+// route lists, first attempt first. It is what Envoy has: a target that does
+// not stand there must not be used.
+type Order map[string][]string
+
+// Input is everything a chain depends on.
+type Input struct {
+	Catalog *catalog.Catalog
+	Order   Order
+	Model   *catalog.Model // the model asked for
+	Options dialect.Options
+	// Needs are what the request needs of a target. The catalog does not tell
+	// what targets are able to do, so none is passed over for them.
+	Needs       llm.Needs
+	InputTokens int64 // an estimate
+	MaxTokens   int64 // of output, as the client limits them; 0 = not said
+	// Cooling may be nil: nobody asked for a pause.
+	Cooling *Cooling
+	Now     time.Time
+	// Allowed is the key's allow-list by public model name; nil = all.
+	Allowed func(model string) bool
+}
+
+// Build makes the chain of a request. The problem is the client's to mend,
+// unless it is Unavailable: then no target is ready. The default case, without
+// options, allocates the chain and nothing else.
+func Build(in Input) (Chain, *llm.Problem) {
+	if p := in.check(); p != nil {
+		return Chain{}, p
+	}
+	only, p := in.only()
+	if p != nil {
+		return Chain{}, p
+	}
+	fallbacks, p := in.fallbacks()
+	if p != nil {
+		return Chain{}, p
+	}
+	order := in.Order[in.Model.Name]
+	targets := in.appendModel(make([]Target, 0, max(2, len(order))), in.Model, only)
+	for _, m := range fallbacks {
+		targets = in.appendModel(targets, m, only)
+	}
+	if len(targets) == 0 {
+		return Chain{}, in.nothing(only)
+	}
+	need := in.tokens()
+	targets = prefer(targets, func(t *Target) bool { return t.Context == 0 || t.Context >= need })
+	if in.Cooling.any(in.Now) {
+		targets = prefer(targets, func(t *Target) bool { return !in.Cooling.Rests(*t, in.Now) })
+	}
+	targets = targets[:min(len(targets), MaxTargets)]
+	if len(targets) == 1 {
+		return Chain{Targets: append(targets, targets[0]), Override: true}, nil
+	}
+	return Chain{Targets: targets, Override: in.differs(targets)}, nil
+}
+
+// appendModel appends the ready targets of a model in the order of its route,
+// those that the client named first.
+func (in *Input) appendModel(dst []Target, m *catalog.Model, only []*catalog.Provider) []Target {
+	start := len(dst)
+	for _, name := range in.Order[m.Name] {
+		t, ok := m.Target(name)
+		if ok && allows(only, t.Provider) && !holds(dst[start:], t.Provider) {
+			dst = append(dst, Target{Model: m, Target: t})
+		}
+	}
+	in.reorder(dst[start:])
+	return dst
+}
+
+// tokens is what the target's context must hold.
+func (in *Input) tokens() int64 {
+	input, output := max(in.InputTokens, 0), max(in.MaxTokens, 0)
+	if output > math.MaxInt64-input {
+		return math.MaxInt64
+	}
+	return input + output
+}
+
+// differs tells whether the targets are not exactly the route's.
+func (in *Input) differs(targets []Target) bool {
+	order := in.Order[in.Model.Name]
+	if len(targets) != len(order) {
+		return true
+	}
+	for i := range targets {
+		if targets[i].Model != in.Model || targets[i].Provider.Name != order[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// prefer keeps the good targets, in place, unless none is.
+func prefer(targets []Target, good func(*Target) bool) []Target {
+	kept := targets[:0]
+	for i := range targets {
+		if good(&targets[i]) {
+			kept = append(kept, targets[i])
+		}
+	}
+	if len(kept) == 0 {
+		return targets // nothing was overwritten
+	}
+	return kept
+}
+
+func holds(targets []Target, p *catalog.Provider) bool {
+	for i := range targets {
+		if targets[i].Provider == p {
+			return true
+		}
+	}
+	return false
+}
+
+// CatalogOrder is the order a catalog itself gives, for an Envoy whose routes
+// were made from it once and for all.
+func CatalogOrder(c *catalog.Catalog) Order {
+	o := make(Order, len(c.Models))
+	for _, m := range c.Models {
+		for i := range m.Targets {
+			o[m.Name] = append(o[m.Name], m.Targets[i].Provider.Name)
+		}
+	}
+	return o
+}

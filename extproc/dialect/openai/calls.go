@@ -1,0 +1,162 @@
+package openai
+
+import (
+	"strconv"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
+)
+
+// call is a tool call in the making.
+type call struct {
+	index   int64 // the provider's; -1 = it gave none
+	id      string
+	name    string
+	custom  bool
+	started bool
+	args    string // held until the name is known
+}
+
+// fragment is an element of tool_calls.
+type fragment struct {
+	index          int64 // -1 = none
+	id, name, args string
+	custom         bool
+}
+
+// calls assembles tool calls from fragments. The standard form has index in
+// each fragment, id and name in the first. Known deviations: no index, or one
+// index for all calls (told apart by their ids); no id in continuations, or no
+// id at all; an index that counts fragments; name or id repeated; all arguments
+// at once, as text or as an object.
+func (a *answer) calls(c *choice, raw []byte) {
+	w := scan.Over(raw)
+	for ok := w.Array(); ok && w.Element(); {
+		if f, ok := readFragment(w.Value()); ok {
+			a.fragment(c, f)
+		}
+	}
+}
+
+func readFragment(raw []byte) (f fragment, ok bool) {
+	f.index = -1
+	w := scan.Over(raw)
+	if !w.Object() {
+		return f, false
+	}
+	for w.Member() {
+		switch string(w.Key()) {
+		case "index":
+			if n, ok := scan.Int(w.Value()); ok && n >= 0 {
+				f.index = n
+			}
+		case "id":
+			f.id, _ = scan.Text(w.Value())
+		case "type":
+			f.custom = string(w.Value()) == `"custom"`
+		case "function", "custom":
+			for ok := w.Object(); ok && w.Member(); {
+				switch string(w.Key()) {
+				case "name":
+					f.name, _ = scan.Text(w.Value())
+				case "arguments", "input":
+					f.args = argumentText(w.Value())
+				}
+			}
+		}
+	}
+	return f, true
+}
+
+func argumentText(raw []byte) string {
+	if scan.IsNull(raw) {
+		return ""
+	}
+	if text, ok := scan.Text(raw); ok {
+		return text
+	}
+	return string(raw)
+}
+
+// maxHeldArgs bounds the arguments that wait for a name.
+const maxHeldArgs = 1 << 20
+
+func (a *answer) fragment(c *choice, f fragment) {
+	n := c.find(f)
+	if n < 0 {
+		if len(c.calls) >= maxBlocks {
+			return
+		}
+		c.calls = append(c.calls, call{index: f.index, custom: f.custom})
+		n = len(c.calls) - 1
+	}
+	k := &c.calls[n]
+	c.carried = true
+	if k.id == "" {
+		k.id = f.id
+	}
+	if k.name == "" {
+		k.name = f.name
+	}
+	if k.name == "" && len(k.args)+len(f.args) <= maxHeldArgs {
+		k.args += f.args
+		return
+	}
+	a.startCall(c, n)
+	if f.args != "" {
+		a.emit(llm.Event{Kind: llm.ToolArgs, Choice: c.index, Index: int32(n), Text: f.args})
+	}
+}
+
+// find gives the call that a fragment belongs to, -1 for a new one.
+func (c *choice) find(f fragment) int {
+	last := len(c.calls) - 1
+	if f.id != "" {
+		for i := range c.calls {
+			if c.calls[i].id == f.id {
+				return i
+			}
+		}
+	}
+	if f.index >= 0 {
+		for i := last; i >= 0; i-- {
+			k := &c.calls[i]
+			if k.index != f.index {
+				continue
+			}
+			if f.id != "" && k.id != "" {
+				return -1 // another call under the same index
+			}
+			return i
+		}
+	}
+	if f.id == "" && f.name == "" {
+		return last
+	}
+	return -1
+}
+
+// startCall sends the start of a call once, and the arguments held for it. A
+// call without id gets one that is unique within the conversation.
+func (a *answer) startCall(c *choice, n int) {
+	k := &c.calls[n]
+	if k.started {
+		return
+	}
+	k.started = true
+	if k.id == "" {
+		k.id = "call_" + a.id + "_" + strconv.Itoa(int(c.index)) + "_" + strconv.Itoa(n)
+	}
+	a.emit(llm.Event{Kind: llm.ToolStart, Choice: c.index, Index: int32(n), ID: k.id, Name: k.name, Custom: k.custom})
+	if k.args != "" {
+		a.emit(llm.Event{Kind: llm.ToolArgs, Choice: c.index, Index: int32(n), Text: k.args})
+		k.args = ""
+	}
+}
+
+// flushCalls starts the calls that never got a name.
+func (a *answer) flushCalls(c *choice) {
+	for n := range c.calls {
+		a.startCall(c, n)
+	}
+}

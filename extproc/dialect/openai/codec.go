@@ -1,0 +1,59 @@
+// Package openai is the codec of OpenAI's chat completions API, as OpenAI
+// defines it (platform.openai.com/docs/api-reference/chat) and as the many
+// compatible providers speak it.
+//
+// Promises: what OpenAI chat can say survives decode∘encode; members unknown
+// here survive between OpenAI ends; providers' habits (tool call fragments
+// without id or index, whole arguments in one chunk, usage in odd places,
+// reasoning under several names, error objects of several shapes) are read and
+// never written. Output is byte-stable. The path of a request that stays in
+// the dialect (Scan, Patch, Probe) does not build values and does not allocate
+// beyond the strings it returns.
+//
+// Refuses: judging messages (their provider does), fetching URLs, the legacy
+// completions API. The random "obfuscation" padding of streams is not carried
+// over.
+//
+// Concurrency: functions are pure; a Probe, Reader or Writer belongs to one
+// goroutine.
+package openai
+
+import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+)
+
+// Codec returns the dialect's functions.
+func Codec() *dialect.Codec {
+	return &dialect.Codec{
+		Name:              llm.OpenAI,
+		Scan:              Scan,
+		Patch:             Patch,
+		Path:              Path,
+		DecodeRequest:     DecodeRequest,
+		EncodeRequest:     EncodeRequest,
+		NewProbe:          func() dialect.Probe { return new(probe) },
+		CheckAnswer:       CheckAnswer,
+		NewReader:         func() dialect.Reader { return new(reader) },
+		NewWriter:         func(r dialect.Reply) dialect.Writer { return &writer{reply: r} },
+		DecodeAnswer:      DecodeAnswer,
+		EncodeAnswer:      EncodeAnswer,
+		DecodeError:       DecodeError,
+		EncodeError:       EncodeError,
+		EncodeStreamError: EncodeStreamError,
+	}
+}
+
+// Path is where chat completions are below a provider's base path.
+func Path(*dialect.Envelope, dialect.Target) string { return "/chat/completions" }
+
+func invalid(param, message string) *llm.Problem {
+	return &llm.Problem{Kind: llm.InvalidRequest, Param: param, Message: message}
+}
+
+// extra tags a raw member of this dialect, copied out of the text it lies in.
+func extra(name string, raw []byte) llm.Extra {
+	return llm.Extra{Dialect: llm.OpenAI, Name: name, Value: clone(raw)}
+}
+
+func clone(raw []byte) llm.Raw { return append(llm.Raw(nil), raw...) }

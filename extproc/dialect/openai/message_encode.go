@@ -1,0 +1,237 @@
+package openai
+
+import (
+	"strconv"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+)
+
+var roleNames = [...]string{
+	llm.System: "system", llm.Developer: "developer", llm.User: "user", llm.Assistant: "assistant", llm.ToolRole: "tool",
+}
+
+// messages writes all messages. Each tool result is a message of its own here
+// and must directly follow the calls. Media in a result, which OpenAI's tool
+// messages cannot hold, comes in a user message behind the results.
+func (e *requestEncoder) messages() {
+	e.beginArray("messages")
+	var media []llm.Part
+	for i := range e.r.Messages {
+		m := &e.r.Messages[i]
+		path := "messages[" + strconv.Itoa(i) + "]"
+		rest := *m
+		rest.Parts = nil
+		for j := range m.Parts {
+			p := &m.Parts[j]
+			if p.Kind != llm.Result {
+				rest.Parts = append(rest.Parts, *p)
+				continue
+			}
+			media = append(media, e.result(path, m, p)...)
+		}
+		next := i+1 == len(e.r.Messages) || e.r.Messages[i+1].Role != llm.ToolRole
+		if len(media) > 0 && next {
+			if m.Role == llm.User {
+				rest.Parts = append(media, rest.Parts...)
+			} else {
+				e.message(path, &llm.Message{Role: llm.User, Parts: media})
+			}
+			media = nil
+		}
+		if rest.Role == llm.ToolRole {
+			rest.Role = llm.User
+		}
+		if len(rest.Parts) > 0 || len(m.Parts) == 0 {
+			e.message(path, &rest)
+		}
+	}
+	e.endArray()
+}
+
+// result writes a tool message and returns the result's media.
+func (e *requestEncoder) result(path string, m *llm.Message, p *llm.Part) (media []llm.Part) {
+	r, hoist := p.Result, e.t.Genuine || e.r.Dialect != llm.OpenAI
+	e.open()
+	e.text("role", "tool")
+	e.text("tool_call_id", r.ID)
+	var texts []llm.Part
+	for i := range r.Parts {
+		if hoist && isMedia(r.Parts[i].Kind) {
+			media = append(media, r.Parts[i])
+			continue
+		}
+		texts = append(texts, r.Parts[i])
+	}
+	if len(texts) == 0 {
+		e.text("content", "")
+	} else {
+		e.content(path, texts)
+	}
+	e.textIf("name", r.Name)
+	if m.Role == llm.ToolRole {
+		e.messageExtras(path, m)
+	}
+	if p.Cache != nil && !e.refused(path+".cache_control") {
+		e.raw("cache_control", p.Cache)
+	}
+	if r.Error {
+		e.drop(path + ".is_error")
+	}
+	e.end()
+	return media
+}
+
+// message writes a message without tool results.
+func (e *requestEncoder) message(path string, m *llm.Message) {
+	var thinking, content, calls []llm.Part
+	for _, p := range m.Parts {
+		switch p.Kind {
+		case llm.Thinking:
+			thinking = append(thinking, p)
+		case llm.Call:
+			calls = append(calls, p)
+		default:
+			content = append(content, p)
+		}
+	}
+	refusal := ""
+	if n := len(content); n > 0 {
+		if last := content[n-1]; last.Kind == llm.RefusalText && last.Cache == nil && len(last.Extra) == 0 && last.Text != "" {
+			refusal, content = last.Text, content[:n-1]
+		}
+	}
+	e.open()
+	e.text("role", roleNames[m.Role])
+	e.textIf("name", m.Name)
+	e.thinking(path, m, thinking)
+	switch {
+	case len(content) > 0:
+		e.content(path, content)
+	case m.Role == llm.Assistant: // some providers insist on the member
+		e.raw("content", []byte("null"))
+	}
+	e.textIf("refusal", refusal)
+	if len(calls) > 0 {
+		e.beginArray("tool_calls")
+		for i := range calls {
+			e.callPart(path+".tool_calls", &calls[i])
+		}
+		e.endArray()
+	}
+	e.messageExtras(path, m)
+	if n := len(m.Parts); n > 0 {
+		if last := &m.Parts[n-1]; last.Cache != nil && besideParts[last.Kind] && !e.refused(path+".cache_control") {
+			e.raw("cache_control", last.Cache)
+		}
+	}
+	e.end()
+}
+
+// besideParts are the kinds whose cache breakpoint stands in the message.
+var besideParts = map[llm.PartKind]bool{llm.Call: true, llm.Thinking: true, llm.OpaquePart: true}
+
+func (e *requestEncoder) messageExtras(path string, m *llm.Message) {
+	for i := range m.Extra {
+		x := &m.Extra[i]
+		switch {
+		case x.Dialect != llm.OpenAI:
+			e.drop(path + "." + x.Name)
+		case x.Name == "audio" || x.Name == "function_call" || x.Name == "tool_call_id" || !e.refused(path+"."+x.Name):
+			e.raw(x.Name, x.Value)
+		}
+	}
+}
+
+// thinking writes reasoning that goes back to its provider: with signatures as
+// reasoning_details, bare text as reasoning_content, unless the message came
+// with that text under names of its own, which follow as extras.
+func (e *requestEncoder) thinking(path string, m *llm.Message, parts []llm.Part) {
+	if len(parts) == 0 || e.refused(path+".reasoning") {
+		return
+	}
+	named := m.Extra.Get(llm.OpenAI, reasoningContent) != nil || m.Extra.Get(llm.OpenAI, reasoningText) != nil
+	plain, detailed := "", false
+	for i := range parts {
+		if parts[i].Thought == nil {
+			plain += parts[i].Text
+		} else {
+			detailed = true
+		}
+	}
+	if !named && (plain != "" || !detailed) {
+		e.text(reasoningContent, plain)
+	}
+	if !detailed {
+		return
+	}
+	e.beginArray("reasoning_details")
+	for i := range parts {
+		if p := &parts[i]; p.Thought != nil {
+			e.detail(p.Text, p.Thought, p.Extra)
+		}
+	}
+	e.endArray()
+}
+
+// content writes one plain text as a string, everything else as parts.
+func (e *requestEncoder) content(path string, parts []llm.Part) {
+	if len(parts) == 1 {
+		if p := &parts[0]; p.Kind == llm.Text && p.Cache == nil && len(p.Extra) == 0 {
+			e.text("content", p.Text)
+			return
+		}
+	}
+	e.beginArray("content")
+	for i := range parts {
+		e.part(path+".content", &parts[i])
+	}
+	e.endArray()
+}
+
+func (e *requestEncoder) part(path string, p *llm.Part) {
+	if p.Kind == llm.OpaquePart {
+		if raw := p.Extra.Get(llm.OpenAI, "part"); raw != nil {
+			e.element(raw)
+		} else {
+			e.drop(path)
+		}
+		return
+	}
+	e.open()
+	switch p.Kind {
+	case llm.Text:
+		e.text("type", "text")
+		e.text("text", p.Text)
+	case llm.RefusalText:
+		e.text("type", "refusal")
+		e.text("refusal", p.Text)
+	case llm.Image, llm.Audio, llm.File:
+		e.text("type", mediaTypes[p.Kind])
+		e.media(p.Kind, p.Media)
+	}
+	e.more(p.Extra, "", path)
+	if p.Cache != nil && !e.refused(path+".cache_control") {
+		e.raw("cache_control", p.Cache)
+	}
+	e.end()
+}
+
+var mediaTypes = map[llm.PartKind]string{llm.Image: "image_url", llm.Audio: "input_audio", llm.File: "file"}
+
+func (e *requestEncoder) callPart(path string, p *llm.Part) {
+	c := p.Call
+	kind, args := "function", "arguments"
+	if c.Custom {
+		kind, args = "custom", "input"
+	}
+	e.open()
+	e.text("id", c.ID)
+	e.text("type", kind)
+	e.begin(kind)
+	e.text("name", c.Name)
+	e.text(args, c.Args)
+	e.more(p.Extra, inFunction, path)
+	e.end()
+	e.more(p.Extra, "", path)
+	e.end()
+}

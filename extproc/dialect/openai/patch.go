@@ -1,0 +1,104 @@
+package openai
+
+import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
+)
+
+const (
+	usageMember = `"include_usage":true`
+	usageObject = `{` + usageMember + `}`
+)
+
+// edit replaces a span of the body.
+type edit struct {
+	dialect.Span
+	text string
+	// quote writes text as a JSON string.
+	quote bool
+}
+
+// edits are at most one for each span, in the order of the body.
+type edits struct {
+	list [5]edit
+	n    int
+}
+
+// add keeps an insertion in front of an edit that begins at the same byte.
+func (l *edits) add(e edit) {
+	i := l.n
+	for ; i > 0 && (l.list[i-1].From > e.From || l.list[i-1].From == e.From && e.To == e.From); i-- {
+		l.list[i] = l.list[i-1]
+	}
+	l.list[i] = e
+	l.n++
+}
+
+// Patch appends body to dst with the target's model id, without what is ours
+// (models, providerOptions) and, if the target's usage is to be asked for, with
+// stream_options.include_usage. Every other byte stays as it is. e must be the
+// result of Scan of the same body.
+func Patch(dst, body []byte, e *dialect.Envelope, t dialect.Target) []byte {
+	var list edits
+	model := e.Spans[spanModel]
+	list.add(edit{Span: model, text: t.ID, quote: true})
+	for _, i := range [...]int{spanModels, spanProviderOptions} {
+		if e.Spans[i].Set() {
+			list.add(edit{Span: withComma(body, e.Spans[i], model)})
+		}
+	}
+	if t.AddUsage && e.Stream && !e.WantsUsage {
+		list.add(askUsage(body, e))
+	}
+	from := 0
+	for _, c := range list.list[:list.n] {
+		dst = append(dst, body[from:c.From]...)
+		if c.quote {
+			dst = scan.AppendQuoted(dst, c.text)
+		} else {
+			dst = append(dst, c.text...)
+		}
+		from = c.To
+	}
+	return append(dst, body[from:]...)
+}
+
+// withComma extends a member to the comma on its side that looks towards
+// model, which always stays: so any set of members can go and the commas of
+// the others still fit.
+func withComma(body []byte, member, model dialect.Span) dialect.Span {
+	if member.From > model.From {
+		for body[member.From] != ',' {
+			member.From--
+		}
+		return member
+	}
+	for body[member.To] != ',' {
+		member.To++
+	}
+	member.To++
+	return member
+}
+
+func askUsage(body []byte, e *dialect.Envelope) edit {
+	options, usage := e.Spans[spanStreamOptions], e.Spans[spanIncludeUsage]
+	switch {
+	case usage.Set():
+		return edit{Span: usage, text: "true"}
+	case !options.Set():
+		end := e.Spans[spanModel].To
+		return edit{Span: dialect.Span{From: end, To: end}, text: `,"stream_options":` + usageObject}
+	case body[options.From] != '{': // null
+		return edit{Span: options, text: usageObject}
+	}
+	for i := options.From + 1; ; i++ {
+		switch body[i] {
+		case ' ', '\t', '\n', '\r':
+		case '}':
+			return edit{Span: options, text: usageObject}
+		default:
+			at := options.From + 1
+			return edit{Span: dialect.Span{From: at, To: at}, text: usageMember + ","}
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package openai
+
+import (
+	"bytes"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
+	"github.com/dragoman-gateway/dragoman/extproc/sse"
+)
+
+// reader implements dialect.Reader.
+type reader struct {
+	framer sse.Framer
+	answer answer
+	done   bool // the end marker or an error has passed
+}
+
+func (r *reader) Feed(dst []llm.Event, chunk []byte) []llm.Event {
+	if r.done {
+		return dst
+	}
+	r.answer.out = dst
+	r.framer.Feed(chunk)
+	for ev, ok := r.framer.Next(); ok && !r.done; ev, ok = r.framer.Next() {
+		r.event(ev)
+	}
+	if err := r.framer.Err(); err != nil && !r.done {
+		r.fail(&llm.Problem{Kind: llm.BadAnswer, Message: "the provider sent an event that is too large", Cause: err})
+	}
+	return r.take()
+}
+
+func (r *reader) Close(dst []llm.Event) []llm.Event {
+	r.answer.out = dst
+	if ev, ok := r.framer.End(); ok && !r.done && whole(ev) {
+		r.event(ev)
+	}
+	if !r.done && !r.answer.whole() {
+		r.fail(badAnswer("the provider ended the stream early"))
+	}
+	r.done = true
+	return r.take()
+}
+
+// whole tells whether the last event of a stream only lacks its empty line.
+func whole(ev sse.Event) bool {
+	data := bytes.TrimSpace(ev.Data)
+	return string(data) == doneMarker || scan.Validate(data) == nil
+}
+
+// take hands the events over; they are the caller's.
+func (r *reader) take() []llm.Event {
+	out := r.answer.out
+	r.answer.out = nil
+	return out
+}
+
+func (r *reader) fail(p *llm.Problem) {
+	r.done = true
+	r.answer.emit(llm.Event{Kind: llm.Failed, Problem: p})
+}
+
+func (r *reader) event(ev sse.Event) {
+	data := bytes.TrimSpace(ev.Data)
+	switch {
+	case len(data) == 0:
+		return
+	case string(data) == doneMarker:
+		r.end()
+		return
+	case string(ev.Name) == "error":
+		r.fail(DecodeError(0, nil, data))
+		return
+	}
+	if p := r.answer.read(data); p != nil {
+		r.fail(p)
+	}
+}
+
+// end is the end marker: the answer is whole by the provider's word, so a
+// finish it left out is supplied, unless there was no answer at all.
+func (r *reader) end() {
+	r.done = true
+	if r.answer.whole() {
+		return
+	}
+	if !r.answer.supplyFinish() {
+		r.fail(badAnswer("the provider's answer is empty"))
+	}
+}
+
+// DecodeAnswer reads a JSON answer as the events that a stream of it carries.
+func DecodeAnswer(body []byte) ([]llm.Event, *llm.Problem) {
+	if p := CheckAnswer(body, true); p != nil {
+		return nil, p
+	}
+	var a answer
+	if p := a.read(bytes.TrimSpace(body)); p != nil {
+		return nil, p
+	}
+	if !a.whole() {
+		a.closeAll()
+	}
+	return a.out, nil
+}
+
+// answer turns chunks, or one whole answer, into events. Both have the same
+// shape but for delta and message.
+type answer struct {
+	out     []llm.Event
+	started bool
+	id      string
+	choices []choice
+	tops    llm.Extras // top-level extras as last seen
+}
+
+type choice struct {
+	index    int32
+	calls    []call
+	carried  bool // content has passed
+	calledBy bool // a legacy function_call has passed
+	finished bool
+}
+
+func (a *answer) emit(ev llm.Event) { a.out = append(a.out, ev) }
+
+// whole tells whether every choice has finished.
+func (a *answer) whole() bool {
+	for i := range a.choices {
+		if !a.choices[i].finished {
+			return false
+		}
+	}
+	return len(a.choices) > 0
+}
+
+// supplyFinish finishes choices that have content; false if one has none.
+func (a *answer) supplyFinish() bool {
+	for i := range a.choices {
+		if c := &a.choices[i]; !c.finished && !c.carried {
+			return false
+		}
+	}
+	a.closeAll()
+	return len(a.choices) > 0
+}
+
+func (a *answer) closeAll() {
+	for i := range a.choices {
+		if c := &a.choices[i]; !c.finished {
+			a.finish(c, "")
+		}
+	}
+}
+
+func (a *answer) choice(index int32) *choice {
+	for i := range a.choices {
+		if a.choices[i].index == index {
+			return &a.choices[i]
+		}
+	}
+	a.choices = append(a.choices, choice{index: index})
+	return &a.choices[len(a.choices)-1]
+}
+
+// read takes one chunk or one whole answer. Its members may stand in any
+// order; events have a fixed one.
+func (a *answer) read(data []byte) *llm.Problem {
+	var id, model, created, choices, usage, groq []byte
+	failed, known := false, len(a.tops)
+	w := scan.Over(data)
+	if !w.Object() {
+		return badAnswer("the provider sent an event that is not a JSON object")
+	}
+	for w.Member() {
+		switch key := w.Key(); string(key) {
+		case "id":
+			id = w.Value()
+		case "model":
+			model = w.Value()
+		case "created":
+			created = w.Value()
+		case "choices":
+			choices = w.Value()
+		case "usage":
+			usage = w.Value()
+		case "error":
+			failed = isError(w.Value()) || failed
+		case "object", "obfuscation":
+		default:
+			value := w.Value()
+			if string(key) == "x_groq" {
+				groq = value
+			}
+			a.top(key, value)
+		}
+	}
+	if err := w.End(); err != nil {
+		return badAnswer("the provider sent broken JSON: " + err.Error())
+	}
+	if failed {
+		return DecodeError(0, nil, data)
+	}
+	if !a.started && (filled(id) || filled(choices)) {
+		a.start(id, model, created)
+		known = 0
+	}
+	if a.started {
+		a.extras(known)
+	}
+	if p := a.readChoices(choices); p != nil {
+		return p
+	}
+	if scan.IsNull(usage) {
+		usage = groqUsage(groq)
+	}
+	a.usage(usage)
+	return nil
+}
+
+func (a *answer) start(id, model, created []byte) {
+	ev := llm.Event{Kind: llm.Start}
+	ev.ID, _ = scan.Text(id)
+	ev.Name, _ = scan.Text(model)
+	ev.Created, _ = scan.Int(created)
+	a.started, a.id = true, ev.ID
+	a.emit(ev)
+}
+
+// maxTops bounds how many top-level members of a stream are remembered.
+const maxTops = 32
+
+// top notes an extra of the whole answer. Streams repeat them in each chunk:
+// only the first and changed ones become events.
+func (a *answer) top(key, value []byte) {
+	if scan.IsNull(value) {
+		return
+	}
+	for i := range a.tops {
+		if a.tops[i].Name == string(key) {
+			if !bytes.Equal(a.tops[i].Value, value) {
+				a.tops[i] = extra(string(key), value)
+				if a.started {
+					a.emitExtra(a.tops[i], -1)
+				}
+			}
+			return
+		}
+	}
+	if len(a.tops) < maxTops {
+		a.tops = append(a.tops, extra(string(key), value))
+	}
+}
+
+// extras sends the top-level extras from a place in the list on.
+func (a *answer) extras(from int) {
+	for _, x := range a.tops[from:] {
+		a.emitExtra(x, -1)
+	}
+}
+
+func (a *answer) emitExtra(x llm.Extra, choice int32) {
+	a.emit(llm.Event{Kind: llm.ExtraEvent, Choice: choice, Extra: &x})
+}
+
+func (a *answer) usage(raw []byte) {
+	if u := decodeUsage(raw); u != nil {
+		a.emit(llm.Event{Kind: llm.UsageUpdate, Usage: u})
+	}
+}
+
+// groqUsage finds the usage that Groq's streams carry in x_groq.
+func groqUsage(raw []byte) (usage []byte) {
+	w := scan.Over(raw)
+	for ok := w.Object(); ok && w.Member(); {
+		if string(w.Key()) == "usage" {
+			usage = w.Value()
+		}
+	}
+	return usage
+}

@@ -1,0 +1,294 @@
+package openai
+
+import (
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
+)
+
+// DecodeRequest reads a chat completions request into the neutral model.
+// Members that it has no words for become Extra; the gateway's own (models,
+// providerOptions.gateway) are left out.
+func DecodeRequest(body []byte) (*llm.Request, *llm.Problem) {
+	if _, p := Scan(body); p != nil {
+		return nil, p
+	}
+	d := requestDecoder{r: &llm.Request{Dialect: llm.OpenAI}}
+	d.object("the request body", body, d.member)
+	if d.problem != nil {
+		return nil, d.problem
+	}
+	d.r.WantsUsage = d.r.WantsUsage && d.r.Stream
+	return d.r, nil
+}
+
+type requestDecoder struct {
+	fields
+	r *llm.Request
+}
+
+func (d *requestDecoder) member(key string, raw []byte) {
+	r := d.r
+	switch key {
+	case "model":
+		r.Model = d.text(key, raw)
+	case "messages":
+		r.Messages = nil
+		d.array(key, raw, d.message)
+	case "tools":
+		r.Tools = nil
+		d.array(key, raw, d.tool)
+	case "tool_choice":
+		r.ToolChoice = d.toolChoice(raw)
+	case "parallel_tool_calls":
+		r.ParallelToolCalls = d.truth(key, raw)
+	case "max_tokens", "max_completion_tokens":
+		if n := d.integer(key, raw); n.Set() {
+			r.MaxTokens = n
+		}
+	case "stop":
+		d.stop(raw)
+	case "stream":
+		r.Stream = d.truth(key, raw).Or(false)
+	case "stream_options":
+		d.streamOptions(raw)
+	case "user":
+		r.User = d.text(key, raw)
+	case "metadata":
+		r.Metadata = nil
+		d.object(key, raw, func(name string, value []byte) {
+			r.Metadata = append(r.Metadata, llm.Pair{Name: name, Value: d.text("metadata."+name, value)})
+		})
+	case "models":
+	case "providerOptions":
+		d.object(key, raw, func(name string, value []byte) {
+			if name != "gateway" {
+				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: clone(value)})
+			}
+		})
+	default:
+		if !d.sampling(key, raw) && !d.shape(key, raw) {
+			r.Extra = append(r.Extra, extra(key, raw))
+		}
+	}
+}
+
+func (d *requestDecoder) sampling(key string, raw []byte) bool {
+	r := d.r
+	switch key {
+	case "temperature":
+		r.Temperature = d.number(key, raw)
+	case "top_p":
+		r.TopP = d.number(key, raw)
+	case "top_k":
+		r.TopK = d.integer(key, raw)
+	case "frequency_penalty":
+		r.FrequencyPenalty = d.number(key, raw)
+	case "presence_penalty":
+		r.PresencePenalty = d.number(key, raw)
+	case "seed":
+		r.Seed = d.integer(key, raw)
+	case "n":
+		r.N = d.integer(key, raw)
+	case "logprobs":
+		r.Logprobs = d.truth(key, raw)
+	case "top_logprobs":
+		r.TopLogprobs = d.integer(key, raw)
+	default:
+		return false
+	}
+	return true
+}
+
+// shape reads the response format and how much to reason. Reasoning is asked
+// for in three ways: reasoning_effort (OpenAI), a reasoning object (aggregators)
+// and a thinking object (DeepSeek, GLM, Kimi). The objects are kept as Extra,
+// too, because they can say more than the neutral model.
+func (d *requestDecoder) shape(key string, raw []byte) bool {
+	g := &d.r.Reasoning
+	switch key {
+	case "response_format":
+		d.r.Format = d.format(raw)
+	case "reasoning_effort":
+		if effort := d.optText(key, raw); !g.Effort.Set() {
+			g.Effort = effort
+		}
+	case "reasoning", "thinking":
+		d.object(key, raw, func(name string, value []byte) {
+			path := key + "." + name
+			switch name {
+			case "effort":
+				if effort := d.optText(path, value); effort.Set() {
+					g.Effort = effort
+				}
+			case "max_tokens", "budget_tokens":
+				g.Budget = d.within(path, value, 0, maxTokens)
+			case "enabled":
+				g.Enabled = d.truth(path, value)
+			case "type":
+				switch d.text(path, value) {
+				case "enabled":
+					g.Enabled = llm.Some(true)
+				case "disabled":
+					g.Enabled = llm.Some(false)
+				}
+			case "exclude":
+				g.Hidden = d.truth(path, value)
+			case "summary":
+				g.Summary = d.optText(path, value)
+			}
+		})
+		d.r.Extra = append(d.r.Extra, extra(key, raw))
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *requestDecoder) stop(raw []byte) {
+	d.r.Stop = nil
+	if scan.KindOf(raw) == scan.String {
+		d.r.Stop = []string{d.text("stop", raw)}
+		return
+	}
+	d.array("stop", raw, func(path string, value []byte) {
+		d.r.Stop = append(d.r.Stop, d.text(path, value))
+	})
+}
+
+func (d *requestDecoder) streamOptions(raw []byte) {
+	d.object("stream_options", raw, func(name string, value []byte) {
+		if name == "include_usage" {
+			d.r.WantsUsage = d.truth("stream_options.include_usage", value).Or(false)
+			return
+		}
+		d.r.Extra = append(d.r.Extra, extra("stream_options/"+name, value))
+	})
+}
+
+func (d *requestDecoder) tool(path string, raw []byte) {
+	var (
+		kind string
+		t    llm.Tool
+	)
+	d.object(path, raw, func(key string, value []byte) {
+		switch key {
+		case "type":
+			kind = d.text(path+".type", value)
+		case "function":
+			d.function(path+".function", value, &t)
+		case "cache_control":
+			t.Cache = cache(value)
+		default:
+			t.Extra = append(t.Extra, extra(key, value))
+		}
+	})
+	if kind != "function" && kind != "" || t.Name == "" {
+		t = llm.Tool{Extra: llm.Extras{extra("tool", raw)}}
+	}
+	d.r.Tools = append(d.r.Tools, t)
+}
+
+func (d *requestDecoder) function(path string, raw []byte, t *llm.Tool) {
+	d.object(path, raw, func(key string, value []byte) {
+		switch key {
+		case "name":
+			t.Name = d.text(path+".name", value)
+		case "description":
+			t.Description = d.text(path+".description", value)
+		case "parameters":
+			if !scan.IsNull(value) {
+				t.Schema = clone(value)
+			}
+		case "strict":
+			t.Strict = d.truth(path+".strict", value)
+		default:
+			t.Extra = append(t.Extra, extra("function/"+key, value))
+		}
+	})
+}
+
+func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
+	opaque := llm.ToolChoice{Mode: llm.ChoiceOpaque, Extra: llm.Extras{extra("tool_choice", raw)}}
+	if scan.IsNull(raw) {
+		return llm.ToolChoice{}
+	}
+	if word, ok := scan.Text(raw); ok {
+		for mode, name := range choiceWords {
+			if word == name && word != "" {
+				return llm.ToolChoice{Mode: llm.ChoiceMode(mode)}
+			}
+		}
+		return opaque
+	}
+	named := llm.ToolChoice{Mode: llm.ChoiceNamed}
+	plain := true
+	d.object("tool_choice", raw, func(key string, value []byte) {
+		switch key {
+		case "type":
+			plain = plain && string(value) == `"function"`
+		case "function":
+			d.object("tool_choice.function", value, func(key string, value []byte) {
+				if key == "name" {
+					named.Name = d.text("tool_choice.function.name", value)
+				}
+			})
+		default:
+			plain = false
+		}
+	})
+	if !plain || named.Name == "" {
+		return opaque
+	}
+	return named
+}
+
+var choiceWords = [...]string{llm.ChoiceAuto: "auto", llm.ChoiceNone: "none", llm.ChoiceRequired: "required"}
+
+// format reads response_format; {"type":"json"} with the schema beside it is
+// the older spelling of some gateways.
+func (d *requestDecoder) format(raw []byte) llm.Format {
+	var (
+		kind string
+		f    llm.Format
+	)
+	describe := func(path string) func(string, []byte) {
+		return func(key string, value []byte) {
+			switch key {
+			case "name":
+				f.Name = d.text(path+".name", value)
+			case "description":
+				f.Description = d.text(path+".description", value)
+			case "schema":
+				if !scan.IsNull(value) {
+					f.Schema = clone(value)
+				}
+			case "strict":
+				f.Strict = d.truth(path+".strict", value)
+			default:
+				f.Extra = append(f.Extra, extra(key, value))
+			}
+		}
+	}
+	d.object("response_format", raw, func(key string, value []byte) {
+		switch key {
+		case "type":
+			kind = d.text("response_format.type", value)
+		case "json_schema":
+			d.object("response_format.json_schema", value, describe("response_format.json_schema"))
+		default:
+			describe("response_format")(key, value)
+		}
+	})
+	switch {
+	case scan.IsNull(raw):
+		return llm.Format{}
+	case kind == "text" && len(f.Extra) == 0:
+		return llm.Format{Kind: llm.FormatText}
+	case kind == "json_object" && len(f.Extra) == 0, kind == "json" && f.Schema == nil:
+		return llm.Format{Kind: llm.FormatJSON}
+	case kind == "json_schema" || kind == "json":
+		f.Kind = llm.FormatJSONSchema
+		return f
+	}
+	return llm.Format{Kind: llm.FormatOpaque, Extra: llm.Extras{extra("response_format", raw)}}
+}

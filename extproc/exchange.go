@@ -1,0 +1,130 @@
+package extproc
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+	"time"
+
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/identity"
+	"github.com/dragoman-gateway/dragoman/extproc/meter"
+)
+
+// exchangeID is ours, 128 random bits. The client's own request id never
+// becomes one: with it, one request could name another's body.
+type exchangeID [16]byte
+
+func newExchangeID() (id exchangeID) {
+	// Never fails on the platforms Go supports (crypto/rand's contract).
+	_, _ = rand.Read(id[:])
+	return id
+}
+
+// text is the id as headers, logs and clients see it.
+func (id exchangeID) text() string { return hex.EncodeToString(id[:]) }
+
+// parseExchangeID reads the id of a header; ok is false for anything that is
+// not one of ours.
+func parseExchangeID(b []byte) (id exchangeID, ok bool) {
+	if len(b) != 2*len(id) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], b)
+	return id, err == nil
+}
+
+// exchange is one client request with all its attempts.
+type exchange struct {
+	// Immutable once registered.
+	id       exchangeID
+	view     *view
+	key      *identity.Key
+	codec    *dialect.Codec // the client's dialect
+	envelope dialect.Envelope
+	chain    chain.Chain
+	model    string // public name asked for
+	started  time.Time
+	// expressHeaders are what the router stage set for the first target; a
+	// later target must not see them.
+	expressHeaders [][]byte
+	express        bool
+
+	mu sync.Mutex
+	// body is the pristine request, nil once no attempt can follow. Guarded
+	// by mu, as are the fields below.
+	body     []byte
+	failures []chain.Failure
+	seen     time.Time // last sign of life
+	served   meter.Lane
+}
+
+// pristine is the client's request as it came; ok is false when it has been
+// let go because an answer was committed.
+func (e *exchange) pristine() (body []byte, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.body, e.body != nil
+}
+
+// letGo gives up the body and returns how many bytes it held.
+func (e *exchange) letGo() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := len(e.body)
+	e.body = nil
+	return n
+}
+
+// fail records what became of an attempt. Attempts that nobody reported before
+// it (express answers never reach us) are filled in by fill.
+func (e *exchange) fail(number int, f chain.Failure, fill func(number int) chain.Failure) []chain.Failure {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for len(e.failures) < number-1 {
+		e.failures = append(e.failures, fill(len(e.failures)+1))
+	}
+	if len(e.failures) < number {
+		e.failures = append(e.failures, f)
+	}
+	return append([]chain.Failure(nil), e.failures...)
+}
+
+// failed returns the failure of an attempt, if one is recorded.
+func (e *exchange) failed(number int) (chain.Failure, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if number < 1 || number > len(e.failures) {
+		return chain.Failure{}, false
+	}
+	return e.failures[number-1], true
+}
+
+// touch notes a sign of life.
+func (e *exchange) touch(now time.Time) {
+	e.mu.Lock()
+	e.seen = now
+	e.mu.Unlock()
+}
+
+// lastSeen is the latest sign of life.
+func (e *exchange) lastSeen() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.seen
+}
+
+// lane is how the exchange was served, as far as it is known.
+func (e *exchange) lane() meter.Lane {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.served
+}
+
+// serve notes the lane an answer takes.
+func (e *exchange) serve(l meter.Lane) {
+	e.mu.Lock()
+	e.served = l
+	e.mu.Unlock()
+}

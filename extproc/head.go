@@ -1,0 +1,109 @@
+package extproc
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/dragoman-gateway/dragoman/extproc/identity"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+)
+
+// head is what the router stage reads of a request's headers, in one pass.
+// Its slices point into the received message.
+type head struct {
+	method, path    []byte
+	contentType     []byte
+	contentEncoding []byte
+	contentLength   int64 // -1 = not said
+	presented       identity.Presented
+	// strip names the headers no provider may see.
+	strip [][]byte
+}
+
+// passed are the client headers that reach a provider; Envoy's own and the
+// pseudo headers stay, and everything else is removed.
+var passed = map[string]bool{
+	"accept": true, "content-type": true, "user-agent": true, "openai-beta": true,
+	// Envoy's own; they end in the attempt listener.
+	"x-request-id": true, "x-forwarded-proto": true,
+}
+
+func readHead(m *message, h *head) {
+	h.contentLength = -1
+	for i := range m.headers {
+		name, value := m.headers[i].name, m.headers[i].value
+		switch string(name) {
+		case ":method":
+			h.method = value
+		case ":path":
+			h.path = value
+		case "content-type":
+			h.contentType = value
+		case "content-encoding":
+			h.contentEncoding = value
+		case "content-length":
+			h.contentLength = parseLength(value)
+			continue
+		}
+		h.presented.Offer(name, value)
+		if len(name) > 0 && name[0] != ':' && !passed[string(name)] {
+			h.strip = append(h.strip, name)
+		}
+	}
+}
+
+func parseLength(b []byte) int64 {
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// checkPost judges what can be judged of a JSON request before its body.
+func (h *head) checkPost(limit int64) *llm.Problem {
+	if string(h.method) != "POST" {
+		return &llm.Problem{Kind: llm.MethodNotAllowed, Message: "Use POST for this endpoint, not " + printable(h.method) + "."}
+	}
+	if t := bytes.TrimSpace(h.contentType); len(t) > 0 && !isJSON(t) {
+		return &llm.Problem{Kind: llm.UnsupportedMedia, Param: "content-type",
+			Message: "The request body must be application/json, not " + printable(t) + "."}
+	}
+	if e := bytes.TrimSpace(h.contentEncoding); len(e) > 0 && !bytes.EqualFold(e, []byte("identity")) {
+		return &llm.Problem{Kind: llm.UnsupportedMedia, Param: "content-encoding",
+			Message: "The request body is " + printable(e) + " encoded; send it without content-encoding."}
+	}
+	if h.contentLength > limit {
+		return tooLarge(limit)
+	}
+	return nil
+}
+
+func tooLarge(limit int64) *llm.Problem {
+	return &llm.Problem{Kind: llm.TooLarge,
+		Message: "The request body is larger than the gateway's limit of " + strconv.FormatInt(limit, 10) + " bytes."}
+}
+
+// isJSON accepts application/json and any application/…+json, with parameters.
+func isJSON(mediaType []byte) bool {
+	if i := bytes.IndexByte(mediaType, ';'); i >= 0 {
+		mediaType = bytes.TrimSpace(mediaType[:i])
+	}
+	const prefix, suffix = "application/", "+json"
+	if bytes.EqualFold(mediaType, []byte("application/json")) {
+		return true
+	}
+	n := len(mediaType)
+	return n > len(prefix)+len(suffix) && bytes.EqualFold(mediaType[:len(prefix)], []byte(prefix)) &&
+		bytes.EqualFold(mediaType[n-len(suffix):], []byte(suffix))
+}
+
+// printable quotes a client's own words for an error message, cut short and
+// without control characters.
+func printable(b []byte) string {
+	const most = 100
+	if len(b) > most {
+		b = b[:most]
+	}
+	return strconv.QuoteToASCII(string(b))
+}

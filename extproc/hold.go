@@ -1,0 +1,190 @@
+package extproc
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+)
+
+// take handles one message of the answer; done ends the stage, after which
+// Envoy passes the rest by itself.
+func (a *attempt) take(m *message) (done bool, err error) {
+	switch m.kind {
+	case responseHeaders:
+		return a.takeHeaders(m)
+	case responseBody:
+		return a.takeBody(m)
+	case responseTrailers:
+		return a.takeBody(&message{kind: responseBody, end: true})
+	default:
+		return false, nil
+	}
+}
+
+// answerHead is what the attempt stage reads of a provider's headers.
+type answerHead struct {
+	status      int
+	contentType []byte
+	encoded     bool // in a content encoding nobody asked for
+	localFlags  string
+	retryAfter  http.Header
+}
+
+func (a *attempt) takeHeaders(m *message) (done bool, err error) {
+	h := a.readAnswerHead(m)
+	a.status = h.status
+	if h.localFlags != "" {
+		return true, a.fail(chain.Outcome{Status: h.status, LocalFlags: h.localFlags})
+	}
+	limit := a.target.Provider.Timeouts.Answer
+	if a.x.envelope.Stream {
+		limit = a.target.Provider.Timeouts.FirstToken
+	}
+	if a.watch = a.choose(&h); a.watch == nil {
+		return true, a.fail(chain.Outcome{Status: h.status, Problem: badAnswer(&h)})
+	}
+	if m.end {
+		return a.rule(a.watch.feed(nil, true))
+	}
+	a.timer = newDeadline(max(limit-a.s.now().Sub(a.started), time.Millisecond), a.expire)
+	return false, nil
+}
+
+// choose picks how this answer is watched; nil for one that cannot be right.
+func (a *attempt) choose(h *answerHead) watch {
+	json := isJSON(h.contentType)
+	html := bytes.HasPrefix(h.contentType, []byte("text/html"))
+	switch {
+	case h.status >= 400:
+		return &errorWatch{codec: a.codec, status: h.status, header: h.retryAfter, onRefusal: a.x.envelope.Options.OnRefusal}
+	case h.status != 200 || h.encoded || html:
+		return nil
+	case !a.x.envelope.Stream || json:
+		if !json {
+			return nil
+		}
+		return &answerWatch{codec: a.codec, client: a.x.codec, reply: a.reply(), translate: a.translate, stream: a.x.envelope.Stream}
+	case a.translate:
+		return &translateWatch{reader: a.codec.NewReader(), writer: a.x.codec.NewWriter(a.reply())}
+	default:
+		return &leaveWatch{probe: a.codec.NewProbe()}
+	}
+}
+
+func badAnswer(h *answerHead) *llm.Problem {
+	return &llm.Problem{Kind: llm.BadAnswer, Message: "the provider answered " + strconv.Itoa(h.status) + " with " + printable(h.contentType)}
+}
+
+// readAnswerHead reads the provider's headers and notes which of them clients
+// must not see.
+func (a *attempt) readAnswerHead(m *message) answerHead {
+	h := answerHead{}
+	for i := range m.headers {
+		name, value := m.headers[i].name, m.headers[i].value
+		switch string(name) {
+		case ":status":
+			h.status, _ = strconv.Atoi(string(value))
+			continue
+		case "content-type":
+			h.contentType = value
+		case "content-encoding":
+			h.encoded = !bytes.EqualFold(value, []byte("identity"))
+		case "content-length":
+			continue
+		case "retry-after", "retry-after-ms", "date":
+			if h.retryAfter == nil {
+				h.retryAfter = make(http.Header, 2)
+			}
+			h.retryAfter.Set(string(name), string(value))
+		case envoy.LocalReplyHeader:
+			h.localFlags = string(value)
+		}
+		if !answerPasses(name) {
+			a.remove = append(a.remove, name)
+		}
+	}
+	return h
+}
+
+// answerPasses is the allow-list of provider headers that reach clients. A
+// provider can echo what we sent it, our credential included, in any header.
+func answerPasses(name []byte) bool {
+	switch string(name) {
+	case "content-type", "cache-control", "date", "retry-after", "retry-after-ms", "x-should-retry":
+		return true
+	}
+	return bytes.HasPrefix(name, []byte("x-ratelimit-")) || bytes.HasPrefix(name, []byte(":"))
+}
+
+func (a *attempt) takeBody(m *message) (done bool, err error) {
+	if a.watch == nil {
+		return false, nil // headers alone decided already
+	}
+	a.pending++
+	return a.rule(a.watch.feed(m.body, m.end))
+}
+
+// rule carries out what the watch decided.
+func (a *attempt) rule(r ruling) (done bool, err error) {
+	switch r.do {
+	case keepHolding:
+		return false, nil
+	case failOver:
+		return true, a.fail(r.outcome)
+	case passProblem:
+		return true, a.pass(r.outcome.Problem)
+	case breakOff:
+		return true, errBroken
+	case leaveIt:
+		return true, a.commit(r)
+	default:
+		return r.last, a.commit(r)
+	}
+}
+
+// commit passes the answer on: from here no attempt can follow. In the leave
+// lane this is all; else every message so far gets its replacement.
+func (a *attempt) commit(r ruling) error {
+	if a.phase.Load() == holding {
+		if !a.phase.CompareAndSwap(holding, answered) {
+			return nil
+		}
+		a.s.committed(a)
+		head := &reply{part: toResponseHeaders, remove: a.remove}
+		if a.translate || a.x.envelope.Stream {
+			// Not the provider's length any more. For a stream it may have come
+			// into the held headers since: the guard's first change sets it.
+			head.remove = append(head.remove, []byte("content-length"))
+		}
+		if a.target.Model.Name != a.x.model {
+			head.set = append(head.set, setHeader{envoy.ModelHeader, []byte(a.target.Model.Name)})
+		}
+		if err := a.st.SendMsg(head); err != nil {
+			return err
+		}
+	}
+	if r.do == leaveIt {
+		return nil
+	}
+	for ; a.pending > 0; a.pending-- {
+		b := &reply{part: toResponseBody, op: replaceBody}
+		if a.pending == 1 {
+			b.body = r.out
+		}
+		if err := a.st.SendMsg(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expire is the deadline: no content event came in time. It says what Envoy
+// says when its own time limit ends an attempt.
+func (a *attempt) expire() {
+	_ = a.fail(chain.Outcome{Status: http.StatusGatewayTimeout, LocalFlags: "UT"}) //nolint:errcheck // Envoy is gone then
+}

@@ -1,0 +1,128 @@
+package meter
+
+import (
+	"time"
+
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+)
+
+// End is how a request that got as far as an exchange ended.
+type End struct {
+	Surface string
+	Lane    Lane
+	Status  int           // what the client got; 0 = nothing
+	Took    time.Duration // from the request's arrival
+}
+
+// Refused counts a request that was answered with a problem before any
+// provider was asked.
+func (m *Meter) Refused(surface string, k llm.Kind) {
+	if m != nil {
+		m.surface(surface).refused[min(k, llm.NumKinds-1)].Inc()
+	}
+}
+
+// Answered counts a request that needed no provider.
+func (m *Meter) Answered(surface string) {
+	if m != nil {
+		m.surface(surface).answered.Inc()
+	}
+}
+
+// Ended counts a request at the end of its exchange.
+func (m *Meter) Ended(e End) {
+	if m == nil {
+		return
+	}
+	lane := e.Lane.index()
+	m.surface(e.Surface).ended[lane][outcomeOf(e.Status)].Inc()
+	m.seconds[lane].Observe(e.Took.Seconds())
+}
+
+// Attempt counts a failed attempt.
+func (m *Meter) Attempt(provider string, r chain.Reason) {
+	if m == nil {
+		return
+	}
+	if r >= chain.NumReasons {
+		r = chain.Internal
+	}
+	m.provider(provider).attempts[r].Inc()
+}
+
+// Passed counts an attempt whose problem went to the client, who has to mend
+// it.
+func (m *Meter) Passed(provider string, k llm.Kind) {
+	r := chain.InvalidRequest
+	switch k {
+	case llm.Refused:
+		r = chain.Refused
+	case llm.ContextLength:
+		r = chain.ContextLength
+	case llm.Unsupported:
+		r = chain.UnsupportedFeature
+	case llm.Internal:
+		r = chain.Internal
+	}
+	m.Attempt(provider, r)
+}
+
+// Committed counts an attempt whose answer went to the client, its first
+// content took after the attempt began.
+func (m *Meter) Committed(provider string, took time.Duration) {
+	if m == nil {
+		return
+	}
+	p := m.provider(provider)
+	p.attempts[chain.None].Inc()
+	p.firstContent.Observe(took.Seconds())
+}
+
+// FailedOver counts an answer that came from another than the first attempt.
+func (m *Meter) FailedOver() {
+	if m != nil {
+		m.failovers.Inc()
+	}
+}
+
+// Tokens counts what an attempt used.
+func (m *Meter) Tokens(provider string, u Usage) {
+	if m == nil {
+		return
+	}
+	p := m.provider(provider)
+	for c, n := range u.split() {
+		if n > 0 {
+			p.tokens[c].Add(float64(n))
+		}
+	}
+}
+
+// LogEntries counts access log entries that came in.
+func (m *Meter) LogEntries(l Log, n int) {
+	if m != nil && l < NumLogs && n > 0 {
+		m.entries[l].Add(float64(n))
+	}
+}
+
+// Orphan counts an attempt whose exchange is not known.
+func (m *Meter) Orphan() {
+	if m != nil {
+		m.orphans.Inc()
+	}
+}
+
+// Lost counts exchanges that ended without an access log entry.
+func (m *Meter) Lost(n int) {
+	if m != nil && n > 0 {
+		m.lost.Add(float64(n))
+	}
+}
+
+func (m *Meter) surface(name string) *surface {
+	if s := m.surfaces[name]; s != nil {
+		return s
+	}
+	return m.surfaces[other]
+}

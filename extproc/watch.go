@@ -1,0 +1,194 @@
+package extproc
+
+import (
+	"net/http"
+
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+)
+
+// action is what becomes of a held answer.
+type action uint8
+
+const (
+	keepHolding action = iota
+	leaveIt            // commit; Envoy passes the rest as it comes
+	replaceIt          // commit; out replaces what came so far
+	failOver           // the next target, please
+	passProblem        // the client's own problem, in its dialect
+	breakOff           // committed and beyond repair: reset the stream
+)
+
+// ruling is a watch's decision after the bytes it was fed.
+type ruling struct {
+	do      action
+	outcome chain.Outcome
+	out     []byte
+	last    bool // nothing follows
+}
+
+func failed(p *llm.Problem) ruling {
+	return ruling{do: failOver, outcome: chain.Outcome{Status: http.StatusOK, Problem: p}}
+}
+
+// watch judges an answer while it comes. Watches are pure: bytes in, rulings
+// out.
+type watch interface {
+	feed(chunk []byte, end bool) ruling
+}
+
+var (
+	_ watch = (*leaveWatch)(nil)
+	_ watch = (*translateWatch)(nil)
+	_ watch = (*answerWatch)(nil)
+	_ watch = (*errorWatch)(nil)
+)
+
+// leaveWatch waits for the first content event of a stream in the client's own
+// dialect.
+type leaveWatch struct {
+	probe dialect.Probe
+	size  int
+}
+
+func (w *leaveWatch) feed(chunk []byte, end bool) ruling {
+	w.size += len(chunk)
+	seen, p := w.probe.Feed(chunk)
+	if seen == dialect.Prelude && end {
+		seen, p = w.probe.Close()
+	}
+	switch {
+	case seen == dialect.Content:
+		return ruling{do: leaveIt}
+	case seen != dialect.Prelude:
+		return failed(p)
+	case w.size > holdLimit:
+		return ruling{do: leaveIt}
+	default:
+		return ruling{}
+	}
+}
+
+// translateWatch turns a stream into the client's dialect, event by event.
+type translateWatch struct {
+	reader    dialect.Reader
+	writer    dialect.Writer
+	events    []llm.Event
+	out       []byte // written while held
+	size      int
+	committed bool
+}
+
+func (w *translateWatch) feed(chunk []byte, end bool) ruling {
+	w.size += len(chunk)
+	w.events = w.reader.Feed(w.events[:0], chunk)
+	if end {
+		w.events = w.reader.Close(w.events)
+	}
+	out := w.out
+	if w.committed {
+		// The last reply may still be on its way: its bytes are not ours.
+		out = make([]byte, 0, 2*len(chunk)+64)
+	}
+	for i := range w.events {
+		ev := &w.events[i]
+		if !w.committed && ev.Kind == llm.Failed {
+			return failed(ev.Problem)
+		}
+		w.committed = w.committed || ev.Carries()
+		out = w.writer.Write(out, *ev)
+	}
+	if end {
+		out = w.writer.Close(out)
+	}
+	if w.committed = w.committed || w.size > holdLimit; !w.committed {
+		w.out = out
+		return ruling{}
+	}
+	w.out = nil
+	return ruling{do: replaceIt, out: out, last: end}
+}
+
+// maxAnswer bounds a JSON answer that must be translated as a whole.
+const maxAnswer = 64 << 20
+
+// answerWatch judges a JSON answer: a small one when it is whole, a large one
+// by its beginning.
+type answerWatch struct {
+	codec, client *dialect.Codec
+	reply         dialect.Reply
+	translate     bool
+	stream        bool // a stream was asked for
+	buf           []byte
+	committed     bool
+}
+
+func (w *answerWatch) feed(chunk []byte, end bool) ruling {
+	if len(w.buf)+len(chunk) > maxAnswer {
+		return ruling{do: breakOff}
+	}
+	w.buf = append(w.buf, chunk...)
+	switch {
+	case end:
+		return w.whole()
+	case w.committed:
+		return ruling{do: replaceIt}
+	case len(w.buf) <= holdLimit:
+		return ruling{}
+	}
+	if p := w.codec.CheckAnswer(w.buf, false); p != nil {
+		return failed(p)
+	}
+	if w.stream {
+		return failed(&llm.Problem{Kind: llm.BadAnswer, Message: "the provider answered JSON where a stream was asked for"})
+	}
+	if !w.translate {
+		return ruling{do: leaveIt}
+	}
+	w.committed = true
+	return ruling{do: replaceIt}
+}
+
+func (w *answerWatch) whole() ruling {
+	p := w.codec.CheckAnswer(w.buf, true)
+	if p == nil && w.stream {
+		p = &llm.Problem{Kind: llm.BadAnswer, Message: "the provider answered JSON where a stream was asked for"}
+	}
+	var events []llm.Event
+	if p == nil && w.translate {
+		events, p = w.codec.DecodeAnswer(w.buf)
+	}
+	switch {
+	case p != nil && w.committed:
+		return ruling{do: breakOff}
+	case p != nil:
+		return failed(p)
+	case !w.translate:
+		return ruling{do: leaveIt}
+	default:
+		return ruling{do: replaceIt, out: w.client.EncodeAnswer(nil, events, w.reply), last: true}
+	}
+}
+
+// errorWatch reads an error answer and judges whose problem it is.
+type errorWatch struct {
+	codec     *dialect.Codec
+	status    int
+	header    http.Header
+	onRefusal bool
+	buf       []byte
+}
+
+func (w *errorWatch) feed(chunk []byte, end bool) ruling {
+	w.buf = append(w.buf, chunk...)
+	if !end && len(w.buf) <= holdLimit {
+		return ruling{}
+	}
+	p := w.codec.DecodeError(w.status, w.header, w.buf)
+	o := chain.Outcome{Status: w.status, Problem: p, OnRefusal: w.onRefusal}
+	if _, next := chain.Classify(o); next {
+		return ruling{do: failOver, outcome: o}
+	}
+	return ruling{do: passProblem, outcome: o}
+}
