@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// greet prints what is served and what to try next.
+func (g *gateway) greet() {
+	l := g.first.Listen
+	scheme := "http"
+	if l.TLS != nil {
+		scheme = "https"
+	}
+	base := fmt.Sprintf("%s://%s:%d", scheme, l.Address, l.Port)
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nDragoman serves %d models from %d providers at %s/v1\n", len(g.first.Models), len(g.first.Providers), base)
+	fmt.Fprintf(&b, "  admin    http://%s  (/healthz, /readyz, /metrics)\n", g.admin.Addr())
+	fmt.Fprintf(&b, "  Envoy    http://%s  (its own admin page)\n", g.envoy.AdminAddr())
+	switch {
+	case g.from.path != "":
+		fmt.Fprintf(&b, "  catalog  %s  (changes apply by themselves)\n", g.from.path)
+	case g.from.fleet != nil:
+		b.WriteString("  catalog  none: no dragoman.yaml here and no provider key in the environment, so three simulated providers answer\n")
+	default:
+		fmt.Fprintf(&b, "  catalog  none: providers switched on by their keys: %s\n", strings.Join(g.from.enabled, ", "))
+	}
+	g.greetKey(&b)
+	model := g.first.Models[0].Name
+	auth := ""
+	if !g.first.Open {
+		auth = " -H \"Authorization: Bearer $DRAGOMAN_KEY\""
+	}
+	fmt.Fprintf(&b, "\nTry:\n  curl -i %s/v1/chat/completions%s -H 'content-type: application/json' \\\n    -d '{\"model\":%q,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n", base, auth, model)
+	if g.from.fleet != nil {
+		fmt.Fprintf(&b, "\nThen break a provider and ask again; the answer comes from the next one:\n  curl -X POST 'http://%s/sim/alpha?status=503'\n  curl -X DELETE http://%s/sim/alpha   # mend it\n", g.admin.Addr(), g.admin.Addr())
+	}
+	b.WriteString("\nPress Ctrl-C to stop.\n")
+	fmt.Fprint(g.streams.out, b.String())
+}
+
+// greetKey shows a client key that was just made, which is the only time it
+// can be seen.
+func (g *gateway) greetKey(b *strings.Builder) {
+	switch {
+	case g.from.keyFile == "":
+	case !g.from.newKey.Set():
+		fmt.Fprintf(b, "  key      the one printed when it was made; to make a new one, delete %s\n", g.from.keyFile)
+	default:
+		fmt.Fprintf(b, "\nYour client key, shown this once (only its hash is kept):\n  export DRAGOMAN_KEY=%s\n", g.from.newKey.Reveal())
+	}
+}

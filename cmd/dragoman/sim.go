@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dragoman-gateway/dragoman/envoy/simulator"
+	"github.com/dragoman-gateway/dragoman/extproc/admin"
+)
+
+type simCommand struct {
+	Providers []string `arg:"" optional:"" help:"NAME=host:port for each provider." default:"alpha=127.0.0.1:9101,beta=127.0.0.1:9102,gamma=127.0.0.1:9103"`
+	Control   string   `help:"Where faults are set: POST /NAME?status=503, DELETE /NAME, GET /." default:"127.0.0.1:9100"`
+}
+
+// Run serves scripted providers until a signal.
+func (c *simCommand) Run(ctx context.Context, s streams) error {
+	f := &simulator.Fleet{}
+	defer f.Close() //nolint:errcheck // nothing follows
+	for _, arg := range c.Providers {
+		if err := addProvider(f, arg); err != nil {
+			return err
+		}
+	}
+	l, err := listen(c.Control)
+	if err != nil {
+		return err
+	}
+	for _, st := range f.States() {
+		fmt.Fprintf(s.out, "%-10s %s\n", st.Name, f.URL(st.Name))
+	}
+	fmt.Fprintf(s.out, "\nBreak one:  curl -X POST 'http://%s/alpha?status=503'\nMend it:    curl -X DELETE http://%s/alpha\nPress Ctrl-C to stop.\n", l.Addr(), l.Addr())
+	return supervise(ctx, func(ctx context.Context, parts *errgroup.Group) error {
+		parts.Go(func() error { return serveHTTP(ctx, admin.Server(http.Handler(f.Control())), l) })
+		return nil
+	})
+}
+
+// addProvider serves one provider given as NAME=host:port.
+func addProvider(f *simulator.Fleet, arg string) error {
+	name, address, err := cutProvider(arg)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("provider %s: %w", name, err)
+	}
+	return f.Add(simulator.New(simulator.Config{Name: name}), l)
+}
+
+func cutProvider(arg string) (name, address string, err error) {
+	name, address, ok := strings.Cut(arg, "=")
+	if !ok || name == "" {
+		return "", "", fmt.Errorf("%q: give NAME=host:port", arg)
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", "", fmt.Errorf("provider %s: %w", name, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", "", fmt.Errorf("provider %s: %s is not on loopback; the simulator takes anyone's requests", name, address)
+	}
+	return name, address, nil
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dragoman-gateway/dragoman/envoy/simulator"
+	"github.com/dragoman-gateway/dragoman/extproc/identity"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
+)
+
+// defaultCatalog is looked for where no --catalog is given.
+const defaultCatalog = "dragoman.yaml"
+
+// origin is where a catalog comes from, and what came with it.
+type origin struct {
+	path    string // of the file; "" if there is none
+	source  catalog.Source
+	enabled []string // providers switched on by the environment
+	newKey  identity.Secret
+	keyFile string
+	fleet   *simulator.Fleet // serves the demo's providers
+}
+
+// findCatalog takes the file that is named or lies here, else the providers
+// whose keys the environment holds, else the simulator.
+func findCatalog(path, state string, s streams) (*origin, error) {
+	if path != "" {
+		return &origin{path: path}, nil
+	}
+	if _, err := os.Stat(defaultCatalog); err == nil {
+		return &origin{path: defaultCatalog}, nil
+	}
+	if _, enabled := catalog.FromEnvironment(s.env); len(enabled) > 0 {
+		return environmentCatalog(state, s)
+	}
+	return demoCatalog()
+}
+
+// environmentCatalog makes a client key the first time; its hash stays in the
+// state directory, the key itself nowhere.
+func environmentCatalog(state string, s streams) (*origin, error) {
+	o := &origin{keyFile: filepath.Join(state, "client-key.sha256")}
+	hash, err := readHash(o.keyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		if o.newKey, hash, err = identity.Generate(rand.Reader); err == nil {
+			err = os.WriteFile(o.keyFile, []byte(hex.EncodeToString(hash[:])+"\n"), 0o600)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the client key: %w", err)
+	}
+	o.source, o.enabled = catalog.FromEnvironment(s.env, catalog.Key{Name: "default", Hash: hash})
+	return o, nil
+}
+
+func readHash(path string) (hash [sha256.Size]byte, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return hash, err
+	}
+	b, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(b) != len(hash) {
+		return hash, fmt.Errorf("%s does not hold a SHA-256 in hex; delete it to make a new key", path)
+	}
+	return [sha256.Size]byte(b), nil
+}
+
+// demoCatalog serves three simulated providers on ports of the kernel's choice.
+func demoCatalog() (*origin, error) {
+	f := &simulator.Fleet{}
+	for _, name := range []string{"alpha", "beta", "gamma"} {
+		if err := f.Add(simulator.New(simulator.Config{Name: name}), nil); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	at := catalog.DemoAddresses{Alpha: f.URL("alpha"), Beta: f.URL("beta"), Gamma: f.URL("gamma")}
+	return &origin{source: catalog.Demo(at), fleet: f}, nil
+}
+
+// feed gives the catalog now, and later ones to onChange as the file changes.
+// stop waits for the watcher's end; reload is called on SIGHUP.
+type feed struct {
+	first  *catalog.Catalog
+	reload func()
+	stop   func()
+}
+
+func (o *origin) open(ctx context.Context, s streams, on catalog.WatchConfig) (*feed, error) {
+	if o.path == "" {
+		c, err := catalog.Parse(o.source)
+		return &feed{first: c, reload: func() {}, stop: func() {}}, err
+	}
+	on.Path, on.Env = o.path, s.env
+	w, err := catalog.Watch(ctx, on)
+	if err != nil {
+		return nil, err
+	}
+	return &feed{first: w.Catalog(), reload: w.Reload, stop: w.Wait}, nil
+}
+
+// listenAt replaces where a catalog listens, as --listen asks.
+func listenAt(c *catalog.Catalog, listen string) (*catalog.Catalog, error) {
+	if listen == "" {
+		return c, nil
+	}
+	ap, err := netip.ParseAddrPort(listen)
+	if err != nil {
+		return nil, fmt.Errorf("--listen %s: give an IP address and port, such as 127.0.0.1:10000", listen)
+	}
+	if c.Open && !ap.Addr().IsLoopback() {
+		return nil, fmt.Errorf("--listen %s: a catalog with `open: true` may only listen on loopback", listen)
+	}
+	changed := *c
+	changed.Listen.Address, changed.Listen.Port = ap.Addr().String(), ap.Port()
+	return &changed, nil
+}
+
+// stateDir is where a process keeps what must outlive it.
+func stateDir(flag string, s streams) (string, error) {
+	dir := flag
+	if dir == "" {
+		if base, ok := s.env("XDG_STATE_HOME"); ok && base != "" {
+			dir = filepath.Join(base, "dragoman")
+		} else if home, err := os.UserHomeDir(); err == nil {
+			dir = filepath.Join(home, ".local", "state", "dragoman")
+		} else {
+			return "", fmt.Errorf("no state directory: %w; name one with --state", err)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("the state directory: %w; name another with --state", err)
+	}
+	return dir, nil
+}
