@@ -95,6 +95,10 @@ const (
 	ExchangeNamespace = "dragoman"
 	// GuardNamespace holds what the guard of an attempt must do (untyped).
 	GuardNamespace = "dragoman.guard"
+	// FailedNamespace holds what the express guard saw of a failed attempt
+	// (untyped), under FailedAttempt: "status retry-after-ms kind".
+	FailedNamespace = "dragoman.failed"
+	FailedAttempt   = "attempt"
 	// UsageNamespace holds Envoy's typed token usage.
 	UsageNamespace = "envoy.ai.token_usage"
 )
@@ -124,6 +128,10 @@ const (
 	RoleAttempt = "attempt"
 	ProviderKey = "x-dragoman-provider"
 )
+
+// AnswerDetails is what ext_proc gives as the details of an answer of its own,
+// by which the edge tells it from Envoy's local replies.
+const AnswerDetails = "dragoman"
 
 // Access log names: which connection manager wrote an entry.
 const (

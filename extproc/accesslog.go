@@ -31,8 +31,8 @@ type logEntry struct {
 type logKind uint64
 
 const (
-	logDownstreamPeriodic logKind = 3
-	logDownstreamEnd      logKind = 4
+	logDownstreamPeriodic logKind = 5
+	logDownstreamEnd      logKind = 6
 )
 
 // logUsage is an envoy.data.ai.v3.TokenUsage: tokens, inclusive of details.

@@ -10,6 +10,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/meter"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
@@ -235,6 +236,13 @@ func guardOrders(dropUsage bool) []byte {
 func (a *attempt) close() {
 	a.timer.stop()
 	a.head.release()
+}
+
+func (a *attempt) lane() meter.Lane {
+	if a.translate {
+		return meter.Translate
+	}
+	return meter.Leave
 }
 
 // reply is what a dialect must know to answer this client.

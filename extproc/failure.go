@@ -20,6 +20,7 @@ func (a *attempt) fail(o chain.Outcome) error {
 	if !a.phase.CompareAndSwap(holding, answered) {
 		return nil
 	}
+	o.Stream = a.x.envelope.Stream
 	reason, _ := chain.Classify(o)
 	f := chain.Failure{
 		Provider: a.target.Provider.Name, Model: a.target.Model.Name, Reason: reason,

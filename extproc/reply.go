@@ -3,6 +3,8 @@ package extproc
 import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/dragoman-gateway/dragoman/envoy"
 )
 
 // part is what a reply answers; the values are the field numbers of
@@ -188,13 +190,14 @@ func (r *reply) appendBodyMutation(b []byte) []byte {
 }
 
 // immediateSize is that of ImmediateResponse{1: HttpStatus{1: code}, 2:
-// headers, 3: body}.
+// headers, 5: details, 3: body}.
 func (r *reply) immediateSize() int {
 	status := protowire.SizeTag(1) + protowire.SizeVarint(uint64(r.status))
 	n := protowire.SizeTag(1) + protowire.SizeBytes(status)
 	if m := r.mutationSize(); m > 0 {
 		n += protowire.SizeTag(2) + protowire.SizeBytes(m)
 	}
+	n += protowire.SizeTag(5) + protowire.SizeBytes(len(envoy.AnswerDetails))
 	return n + protowire.SizeTag(3) + protowire.SizeBytes(len(r.body))
 }
 
@@ -208,6 +211,8 @@ func (r *reply) appendImmediate(b []byte) []byte {
 		b = protowire.AppendVarint(b, uint64(m))
 		b = r.appendMutation(b)
 	}
+	b = protowire.AppendTag(b, 5, protowire.BytesType)
+	b = protowire.AppendString(b, envoy.AnswerDetails)
 	b = protowire.AppendTag(b, 3, protowire.BytesType)
 	return protowire.AppendVarint(b, uint64(len(r.body)))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/meter"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
@@ -173,6 +174,9 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 	}
 	first := ch.Targets[0]
 	x.express = !env.Stream && len(body) <= ExpressLimit && first.Model.Lane == catalog.LaneAuto && first.Provider.Dialect == codec.Name
+	if x.express {
+		x.served = meter.Express
+	}
 	return x, nil
 }
 

@@ -138,6 +138,10 @@ func isGone(err error) bool {
 // committed notes that an attempt's answer goes to the client.
 func (s *Service) committed(a *attempt) {
 	s.table.commit(a.x)
+	a.x.serve(a.lane())
+	if a.number > 1 {
+		s.meter.FailedOver()
+	}
 	s.meter.Committed(a.target.Provider.Name, s.now().Sub(a.started))
 }
 

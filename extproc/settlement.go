@@ -51,6 +51,11 @@ func (s *Service) settle(st stream) error {
 				return err
 			}
 		}
+		if edge {
+			s.meter.LogEntries(meter.EdgeLog, len(batch.entries))
+		} else {
+			s.meter.LogEntries(meter.AttemptLog, len(batch.entries))
+		}
 		now := s.now()
 		for i := range batch.entries {
 			s.settleEntry(&batch.entries[i], edge, now)
@@ -79,14 +84,20 @@ func (s *Service) settleEntry(e *logEntry, edge bool, now time.Time) {
 	if !edge {
 		return
 	}
-	if e.kind == logDownstreamPeriodic {
+	switch e.kind {
+	case logDownstreamPeriodic:
 		if x := s.table.get(id); x != nil {
 			x.touch(now)
 		}
-		return
+	case logDownstreamEnd:
+		s.end(id, e.status, now)
 	}
+}
+
+// end settles an exchange; only the first of several entries does.
+func (s *Service) end(id exchangeID, status int, now time.Time) {
 	if x := s.table.remove(id); x != nil {
-		s.meter.Ended(meter.End{Surface: chatCompletions.String(), Lane: x.lane(), Status: e.status, Took: now.Sub(x.started)})
+		s.meter.Ended(meter.End{Surface: chatCompletions.String(), Lane: x.lane(), Status: status, Took: now.Sub(x.started)})
 	}
 }
 

@@ -62,7 +62,9 @@ func (w *leaveWatch) feed(chunk []byte, end bool) ruling {
 	case seen == dialect.Content:
 		return ruling{do: leaveIt}
 	case seen != dialect.Prelude:
-		return failed(p)
+		r := failed(p)
+		r.outcome.Empty = end && w.size == 0
+		return r
 	case w.size > holdLimit:
 		return ruling{do: leaveIt}
 	default:
@@ -163,7 +165,9 @@ func (w *answerWatch) whole() ruling {
 	case p != nil && w.committed:
 		return ruling{do: breakOff}
 	case p != nil:
-		return failed(p)
+		r := failed(p)
+		r.outcome.Empty = len(w.buf) == 0
+		return r
 	case !w.translate:
 		return ruling{do: leaveIt}
 	default:

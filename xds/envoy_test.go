@@ -61,11 +61,9 @@ func TestRepublishingLosesNoRequestOfARealEnvoy(t *testing.T) {
 			edge := startEnvoy(t, address, kind)
 			stop := callThrough(t, edge, 8)
 			for i := 1; i <= 30; i++ {
-				publish(fmt.Sprintf("p%d p%d", i, i+1) + star(i%4 == 0))
+				version := publish(fmt.Sprintf("p%d p%d", i, i+1) + star(i%4 == 0))
 				if i%3 != 0 { // every third one is overtaken by the next
-					eventually(t, "the rollout", func() bool {
-						return s.Status().Step == "serving" && len(s.view.Load().offers.kinds[Clusters].digests) == 4
-					})
+					eventually(t, "the end of the rollout", func() bool { return s.Status().Versions[Clusters] == version })
 				}
 			}
 			calls, failed := stop()

@@ -63,12 +63,12 @@ func (o *Outcome) reason() Reason {
 	if o.Status >= 500 {
 		return ProviderError
 	}
-	// Among other 4xx are a provider's way to say that the key is bad, that
-	// its owner is out of credit or that the model is gone.
-	if r := o.told(); r != None && r != StreamError {
-		return r
+	switch r := o.told(); r {
+	case Auth, Payment, NotFound, RateLimited, Overloaded, Refused:
+		return r // some providers say 400 for a bad key, or for one without credit
+	default:
+		return InvalidRequest
 	}
-	return InvalidRequest
 }
 
 // statusReasons are the statuses that say enough by themselves.

@@ -72,6 +72,8 @@ func TestTheDecodedErrorRefinesTheStatus(t *testing.T) {
 		{"an exhausted quota stays a 429", 429, llm.QuotaExceeded, RateLimited, true},
 		{"a refusal does not excuse a 500", 500, llm.Refused, ProviderError, true},
 		{"a bad request", 400, llm.InvalidRequest, InvalidRequest, false},
+		{"a 400 nobody can read", 400, llm.BadAnswer, InvalidRequest, false},
+		{"a 4xx about time", 425, llm.Timeout, InvalidRequest, false},
 		{"a body that is too large", 413, llm.TooLarge, InvalidRequest, false},
 	}
 	for _, tt := range tests {

@@ -160,44 +160,33 @@ func (w *Walk) quoted() (escaped bool) {
 			high |= uint64(text[i])
 			i++
 		}
-		switch {
-		case i >= len(text):
-			w.fail(len(text), "expected the closing quote of a string")
-			return escaped
-		case text[i] == '"':
-			if high&tops != 0 && !utf8.Valid(text[w.pos:i]) {
-				w.fail(invalidUTF8(text, w.pos), "expected UTF-8 in a string")
-			}
-			w.pos = i + 1
-			return escaped
-		case text[i] != '\\':
-			w.fail(i, "expected an escape instead of a control character in a string")
-			return escaped
+		if i+1 >= len(text) || text[i] != '\\' {
+			break
 		}
-		n := escape(text[i:])
-		if n == 0 {
+		if escaped = true; short[text[i+1]] {
+			i += 2
+			continue
+		}
+		if _, ok := hex4(text[i+2:]); !ok || text[i+1] != 'u' {
 			w.fail(i, `expected one of \" \\ \/ \b \f \n \r \t \uXXXX after a backslash`)
 			return escaped
 		}
-		i, escaped = i+n, true
+		i += 6
 	}
+	switch {
+	case i >= len(text) || text[i] == '\\':
+		w.fail(len(text), "expected the closing quote of a string")
+	case text[i] != '"':
+		w.fail(i, "expected an escape instead of a control character in a string")
+	case high&tops != 0 && !utf8.Valid(text[w.pos:i]):
+		w.fail(invalidUTF8(text, w.pos), "expected UTF-8 in a string")
+	}
+	w.pos = min(i+1, len(text))
+	return escaped
 }
 
-// escape is the length of the escape that text begins with, 0 if it is none.
-func escape(text []byte) int {
-	if len(text) < 2 {
-		return 0
-	}
-	switch text[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if _, ok := hex4(text[2:]); ok {
-			return 6
-		}
-	}
-	return 0
-}
+// short are the characters that make an escape of two bytes.
+var short = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
 
 func hex4(text []byte) (r rune, ok bool) {
 	if len(text) < 4 {

@@ -59,7 +59,7 @@ func TestCostlySourcesAreRefusedBeforeTheyCost(t *testing.T) {
 				t.Fatalf("%d errors, %.200v", len(errs), err)
 			}
 			// Two cores under the race detector: what is quadratic takes minutes.
-			if took := time.Since(begin); took > 20*time.Second {
+			if took := time.Since(begin); took > time.Minute {
 				t.Errorf("took %s", took)
 			} else {
 				t.Logf("%s, %d errors, first %s", took.Round(time.Millisecond), len(errs), errs[0])

@@ -42,7 +42,7 @@ func (b *builder) attemptManager(p *catalog.Provider) *hcmv3.HttpConnectionManag
 		GenerateRequestId:    wrapperspb.Bool(false),
 		Http2ProtocolOptions: b.http2(),
 		StreamIdleTimeout:    seconds(max(streamIdle(p.Timeouts), p.Timeouts.Answer+slack)),
-		LocalReplyConfig:     attemptReplies(),
+		LocalReplyConfig:     b.attemptReplies(),
 		AccessLog:            b.accessLog(envoy.AttemptLog),
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
 			IdleTimeout: seconds(time.Hour),
@@ -117,7 +117,7 @@ func (b *builder) attemptRoutes(p *catalog.Provider) *routev3.RouteConfiguration
 // internalRequestHeaders are set inside Envoy or by Dragoman and end here.
 var internalRequestHeaders = []string{
 	"x-request-id", "x-forwarded-proto", "x-forwarded-for", "x-envoy-attempt-count", "x-envoy-internal",
-	"x-envoy-external-address", "x-envoy-expected-rq-timeout-ms", envoy.RouteHeader, envoy.StreamHeader,
+	"x-envoy-external-address", envoy.FailedHeader, "x-envoy-expected-rq-timeout-ms", envoy.RouteHeader, envoy.StreamHeader,
 }
 
 func (b *builder) attemptRoute(p *catalog.Provider, limit, idle time.Duration) *routev3.Route {
@@ -127,9 +127,9 @@ func (b *builder) attemptRoute(p *catalog.Provider, limit, idle time.Duration) *
 			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: envoy.ProviderCluster(p.Name)},
 			// The host is the operator's, whatever the client wrote.
 			HostRewriteSpecifier: &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: p.BaseURL.Authority()},
-			Timeout:          seconds(0),
-			IdleTimeout:      seconds(idle),
-			RetryPolicy:      &routev3.RetryPolicy{PerTryTimeout: seconds(limit), NumRetries: u32(0)},
+			Timeout:              seconds(0),
+			IdleTimeout:          seconds(idle),
+			RetryPolicy:          &routev3.RetryPolicy{PerTryTimeout: seconds(limit), NumRetries: u32(0)},
 		}},
 	}
 }

@@ -5,8 +5,12 @@ import (
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	codecv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/upstream_codec/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	internalv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/internal_upstream/v3"
 	rawv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/raw_buffer/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
@@ -44,8 +48,22 @@ func (b *builder) attemptCluster(p *catalog.Provider) *clusterv3.Cluster {
 	}
 	c.TypedExtensionProtocolOptions = b.protocol(&httpv3.HttpProtocolOptions{
 		UpstreamProtocolOptions: explicitHTTP2(b.http2()),
+		HttpFilters: []*hcmv3.HttpFilter{
+			b.filter("envoy.filters.http.header_mutation", passFailure()),
+			b.filter("envoy.filters.http.upstream_codec", &codecv3.UpstreamCodec{}),
+		},
 	})
 	return c
+}
+
+// passFailure tells an attempt listener what the express guard saw of the
+// attempt before; nothing is sent where there was none.
+func passFailure() *headermutationv3.HeaderMutation {
+	return &headermutationv3.HeaderMutation{Mutations: &headermutationv3.Mutations{
+		RequestMutations: []*mutationv3.HeaderMutation{{Action: &mutationv3.HeaderMutation_Append{
+			Append: setHeader(envoy.FailedHeader, "%DYNAMIC_METADATA("+envoy.FailedNamespace+":"+envoy.FailedAttempt+")%"),
+		}}},
+	}}
 }
 
 // providerCluster is the provider's endpoint behind its attempt listener.

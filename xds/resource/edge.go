@@ -62,7 +62,7 @@ func (b *builder) edgeManager(routes *routev3.RouteConfiguration) *hcmv3.HttpCon
 			HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
 		},
 		Http2ProtocolOptions: b.http2(),
-		LocalReplyConfig:     edgeReplies(),
+		LocalReplyConfig:     b.edgeReplyConfig(),
 		AccessLog:            b.accessLog(envoy.EdgeLog),
 		// A stream that lives says so every 30 s; the exchange stays open.
 		AccessLogOptions: &hcmv3.HttpConnectionManager_HcmAccessLogOptions{AccessLogFlushInterval: seconds(30 * time.Second)},

@@ -3,32 +3,90 @@ package resource
 import (
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 )
 
-// edgeReplies gives Envoy's own answers (ext_proc away, time limits, malformed
-// requests) the shape clients read. %RESPONSE_CODE_DETAILS% would leak socket
-// paths and stays in logs.
-func edgeReplies() *hcmv3.LocalReplyConfig {
-	return &hcmv3.LocalReplyConfig{}
+// notOurs is true for answers that Envoy makes itself. Those of ext_proc pass
+// here too, and carry the body they should have.
+const notOurs = `response.code_details != "` + envoy.AnswerDetails + `"`
+
+// edgeReply is what a client reads in place of Envoy's plain text.
+type edgeReply struct {
+	when                string // CEL
+	message, kind, code string
+	retryAfter          string // seconds; "" = unsaid
+}
+
+// edgeReplies are looked through in order; the last takes the rest.
+// %RESPONSE_CODE_DETAILS% would leak socket paths and stays in logs.
+var edgeReplies = []edgeReply{
+	{
+		`response.code == 503`,
+		"The gateway cannot serve this request right now; try again in a moment.", "server_error", "gateway_unavailable", "1",
+	},
+	{`response.code == 504 || response.code == 408`, "The request took longer than the gateway waits.", "server_error", "gateway_timeout", ""},
+	{`response.code == 413`, "The request is larger than the gateway accepts.", "invalid_request_error", "request_too_large", ""},
+	{`response.code == 431`, "The request headers are larger than the gateway accepts.", "invalid_request_error", "headers_too_large", ""},
+	{`response.code == 404`, "Unknown path.", "invalid_request_error", "unknown_url", ""},
+	{
+		`response.code == 403 || response.code == 426`,
+		"The gateway does not serve this kind of request, such as upgrades to WebSocket.", "invalid_request_error", "unsupported_upgrade", "",
+	},
+	{`response.code < 500`, "The request is not valid HTTP for this gateway.", "invalid_request_error", "bad_request", ""},
+	{`true`, "The gateway failed to serve this request.", "server_error", "gateway_error", ""},
+}
+
+// edgeReplyConfig gives Envoy's own answers (ext_proc away, time limits,
+// malformed requests) the JSON that clients read.
+func (b *builder) edgeReplyConfig() *hcmv3.LocalReplyConfig {
+	c := &hcmv3.LocalReplyConfig{}
+	for _, r := range edgeReplies {
+		m := &hcmv3.ResponseMapper{
+			Filter:             b.cel(notOurs + " && (" + r.when + ")"),
+			BodyFormatOverride: r.format(),
+			HeadersToAdd: []*corev3.HeaderValueOption{
+				setHeader("x-request-id", "%REQ(X-REQUEST-ID)%"), setHeader("request-id", "%REQ(X-REQUEST-ID)%"),
+			},
+		}
+		if r.retryAfter != "" {
+			m.HeadersToAdd = append(m.HeadersToAdd, setHeader("retry-after", r.retryAfter))
+		}
+		c.Mappers = append(c.Mappers, m)
+	}
+	return c
+}
+
+func (r *edgeReply) format() *corev3.SubstitutionFormatString {
+	text := structpb.NewStringValue
+	problem := structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{
+		"message": text(r.message), "type": text(r.kind), "code": text(r.code), "param": structpb.NewNullValue(),
+	}})
+	return &corev3.SubstitutionFormatString{
+		Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: &structpb.Struct{
+			Fields: map[string]*structpb.Value{"error": problem},
+		}},
+		ContentType: "application/json",
+	}
 }
 
 // attemptReplies marks what Envoy answered in a provider's stead, so that the
 // attempt stage can tell a refused connection from a provider's own 503.
-func attemptReplies() *hcmv3.LocalReplyConfig {
+func (b *builder) attemptReplies() *hcmv3.LocalReplyConfig {
 	return &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{{
-		Filter: &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_NotHealthCheckFilter{
-			NotHealthCheckFilter: &accesslogv3.NotHealthCheckFilter{}}},
+		Filter:       b.cel(notOurs),
 		HeadersToAdd: []*corev3.HeaderValueOption{setHeader(envoy.LocalReplyHeader, "%RESPONSE_FLAGS%")},
 	}}}
 }
 
-func jsonFormat(fields *structpb.Struct) *corev3.SubstitutionFormatString {
-	return &corev3.SubstitutionFormatString{
-		Format:      &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: fields},
-		ContentType: "application/json",
-	}
+func (b *builder) cel(expression string) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
+		ExtensionFilter: &accesslogv3.ExtensionFilter{
+			Name:       "envoy.access_loggers.extension_filters.cel",
+			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: b.any(&celv3.ExpressionFilter{Expression: expression})},
+		},
+	}}
 }

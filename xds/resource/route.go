@@ -118,7 +118,7 @@ func (b *builder) retryPolicy() *routev3.RetryPolicy {
 var strippedResponseHeaders = []string{
 	"set-cookie", "alt-svc", "strict-transport-security", "server-timing", "nel", "report-to", "via",
 	"x-envoy-upstream-service-time", "x-envoy-ratelimited", "x-envoy-overloaded", "x-envoy-degraded",
-	"x-envoy-immediate-health-check-fail", "x-envoy-attempt-count",
+	"x-envoy-immediate-health-check-fail", "x-envoy-attempt-count", envoy.LocalReplyHeader,
 }
 
 // gatewayFacts tell the client who served it, in every lane and without a
@@ -134,8 +134,9 @@ func gatewayFacts() []*corev3.HeaderValueOption {
 		setHeader(envoy.GenerationHeader, id),
 		setHeader("x-request-id", id),
 		setHeader("request-id", id),
-		setHeader(envoy.AttemptsHeader, "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
-		// A fallback model is named by the attempt stage.
+		// The attempt stage knows better where an attempt was not worth making,
+		// and which model a fallback became.
+		ifAbsent(envoy.AttemptsHeader, "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
 		ifAbsent(envoy.ModelHeader, "%DYNAMIC_METADATA("+envoy.ExchangeNamespace+":"+envoy.FactModel+")%"),
 		setHeader(envoy.ProviderHeader, "%METADATA(CLUSTER:"+envoy.ExchangeNamespace+":"+envoy.FactProvider+")%"),
 	}

@@ -14,6 +14,7 @@ type call struct {
 	name    string
 	custom  bool
 	started bool
+	number  int32  // once started: its place among the started ones
 	args    string // held until the name is known
 }
 
@@ -104,7 +105,7 @@ func (a *answer) fragment(c *choice, f fragment) {
 	}
 	a.startCall(c, n)
 	if f.args != "" {
-		a.emit(llm.Event{Kind: llm.ToolArgs, Choice: c.index, Index: int32(n), Text: f.args})
+		a.emit(llm.Event{Kind: llm.ToolArgs, Choice: c.index, Index: k.number, Text: f.args})
 	}
 }
 
@@ -143,13 +144,14 @@ func (a *answer) startCall(c *choice, n int) {
 	if k.started {
 		return
 	}
-	k.started = true
+	k.started, k.number = true, c.started
+	c.started++
 	if k.id == "" {
 		k.id = "call_" + a.id + "_" + strconv.Itoa(int(c.index)) + "_" + strconv.Itoa(n)
 	}
-	a.emit(llm.Event{Kind: llm.ToolStart, Choice: c.index, Index: int32(n), ID: k.id, Name: k.name, Custom: k.custom})
+	a.emit(llm.Event{Kind: llm.ToolStart, Choice: c.index, Index: k.number, ID: k.id, Name: k.name, Custom: k.custom})
 	if k.args != "" {
-		a.emit(llm.Event{Kind: llm.ToolArgs, Choice: c.index, Index: int32(n), Text: k.args})
+		a.emit(llm.Event{Kind: llm.ToolArgs, Choice: c.index, Index: k.number, Text: k.args})
 		k.args = ""
 	}
 }

@@ -240,10 +240,10 @@ func (a *answer) finish(c *choice, word string) {
 		if reason = llm.FinishStop; called {
 			reason = llm.FinishToolCalls
 		}
+	case called && (!ok || reason == llm.FinishStop):
+		reason = llm.FinishToolCalls
 	case !ok:
 		reason = llm.FinishOther
-	case reason == llm.FinishStop && called:
-		reason = llm.FinishToolCalls
 	case reason == llm.FinishToolCalls && !called:
 		reason = llm.FinishStop
 	}

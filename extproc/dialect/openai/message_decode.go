@@ -151,8 +151,9 @@ func (b *draft) contentParts(path string, raw []byte) (parts []llm.Part) {
 
 func (b *draft) part(path string, raw []byte) llm.Part {
 	var (
-		kind string
-		p    llm.Part
+		kind, mediaKey string
+		mediaKeys      int
+		p              llm.Part
 	)
 	opaque := llm.Part{Kind: llm.OpaquePart, Extra: llm.Extras{extra("part", raw)}}
 	b.object(path, raw, func(key string, value []byte) {
@@ -164,9 +165,8 @@ func (b *draft) part(path string, raw []byte) llm.Part {
 		case "refusal":
 			p.Text = b.text(path+".refusal", value)
 		case "image_url", "input_audio", "file":
-			if p.Media == nil {
-				p.Media = b.media(path, key, value)
-			}
+			mediaKeys++
+			mediaKey, p.Media = key, b.media(path, key, value)
 		case "cache_control":
 			p.Cache = cache(value)
 		default:
@@ -174,7 +174,10 @@ func (b *draft) part(path string, raw []byte) llm.Part {
 		}
 	})
 	var ok bool
-	if p.Kind, ok = partKinds[kind]; !ok || (p.Media != nil) != isMedia(p.Kind) {
+	if p.Kind, ok = partKinds[kind]; !ok {
+		return opaque
+	}
+	if isMedia(p.Kind) && (p.Media == nil || mediaKey != kind) || mediaKeys > 1 || mediaKeys == 1 && !isMedia(p.Kind) {
 		return opaque
 	}
 	return p

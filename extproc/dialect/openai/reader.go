@@ -35,7 +35,7 @@ func (r *reader) Close(dst []llm.Event) []llm.Event {
 	if ev, ok := r.framer.End(); ok && !r.done && whole(ev) {
 		r.event(ev)
 	}
-	if !r.done && !r.answer.whole() {
+	if !r.done {
 		r.fail(badAnswer("the provider ended the stream early"))
 	}
 	r.done = true
@@ -55,8 +55,13 @@ func (r *reader) take() []llm.Event {
 	return out
 }
 
+// fail ends the events. What goes wrong behind the last finish does no harm:
+// the answer is whole.
 func (r *reader) fail(p *llm.Problem) {
 	r.done = true
+	if r.answer.whole() {
+		return
+	}
 	r.answer.emit(llm.Event{Kind: llm.Failed, Problem: p})
 }
 
@@ -117,8 +122,9 @@ type answer struct {
 type choice struct {
 	index    int32
 	calls    []call
-	carried  bool // content has passed
-	calledBy bool // a legacy function_call has passed
+	started  int32 // of the calls
+	carried  bool  // content has passed
+	calledBy bool  // a legacy function_call has passed
 	finished bool
 }
 

@@ -11,6 +11,9 @@ import (
 // cached_tokens (Moonshot), cache_creation_input_tokens (aggregators). Members
 // without a neutral word stay as Extra.
 func decodeUsage(raw []byte) *llm.Usage {
+	if scan.KindOf(raw) != scan.Object {
+		return nil
+	}
 	u := &llm.Usage{}
 	var total llm.Opt[llm.Tokens]
 	w := scan.Over(raw)

@@ -11,7 +11,10 @@ local find, sub, byte, lower = string.find, string.sub, string.byte, string.lowe
 
 -- Bytes of an answer that is held at most, by its content-length.
 local LONGEST = 262144
--- Bytes from the beginning of an answer in which choices usually stands.
+-- Bytes of an answer whose every brace is matched at most; of a longer one only
+-- the end is looked at.
+local WALK = 16384
+-- Bytes from the beginning of a longer one in which choices usually stands.
 local HEAD = 2048
 -- Bytes of an error body that are read.
 local ERROR = 16384
@@ -35,14 +38,39 @@ local function chosen(text)
   return nil
 end
 
+-- closed tells whether text is one object whose braces all close at its end.
+local function closed(text)
+  local i, depth = 1, 0
+  while true do
+    local a = find(text, '["{}]', i)
+    if a == nil then return false end
+    local c = byte(text, a)
+    if c == 34 then
+      local k
+      repeat
+        a = find(text, '"', a + 1, true)
+        if a == nil then return false end
+        k = a - 1
+        while byte(text, k) == 92 do k = k - 1 end
+      until (a - k) % 2 == 1
+    elseif c == 123 then
+      depth = depth + 1
+    else
+      depth = depth - 1
+      if depth < 1 then return find(text, "^%s*$", a + 1) ~= nil end
+    end
+    i = a + 1
+  end
+end
+
 -- completion tells whether the body is one whole JSON object with choices.
 local function completion(body, n)
-  local head = body:getBytes(0, n < HEAD and n or HEAD)
-  if byte(head, find(head, "%S") or 1) ~= 123 then return false end
-  local tail = n <= HEAD and head or body:getBytes(n - 64, 64)
-  if find(tail, "}%s*$", -64) == nil then return false end
-  local verdict = chosen(head)
-  if verdict == nil and n > HEAD then verdict = chosen(body:getBytes(0, n)) end
+  local text = body:getBytes(0, n <= WALK and n or HEAD)
+  if byte(text, find(text, "%S") or 1) ~= 123 then return false end
+  if n <= WALK then return chosen(text) == true and closed(text) end
+  if find(body:getBytes(n - 64, 64), "}%s*$") == nil then return false end
+  local verdict = chosen(text)
+  if verdict == nil then verdict = chosen(body:getBytes(0, n)) end
   return verdict == true
 end
 
@@ -71,8 +99,14 @@ function envoy_on_response(handle)
   if length ~= nil and tonumber(length) > LONGEST then return end
 
   local body = handle:body(true)
-  local n = body:length()
+  local n = body ~= nil and body:length() or 0 -- nil where trailers come without data
   local bad
-  if status == "400" then bad = refusal(body, n) else bad = not completion(body, n) end
+  if n == 0 then
+    bad = status == "200"
+  elseif status == "200" then
+    bad = not completion(body, n)
+  else
+    bad = refusal(body, n)
+  end
   if bad then handle:headers():replace(":status", "503") end
 end

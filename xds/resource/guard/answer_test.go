@@ -109,12 +109,10 @@ func startAnswerRig(t *testing.T) *answerRig {
 	t.Helper()
 	a, b := startProvider(t), startProvider(t)
 	b.otherwise = &reply{status: http.StatusOK, header: jsonType, writes: []string{good}, end: endWithData}
-	e := startEnvoy(t, answerConfig(a, b))
-	r := &answerRig{second: b}
-	r.provider, r.envoyProcess = a, e
-	r.client = &http.Client{Transport: &http.Transport{DisableCompression: true}}
-	t.Cleanup(r.client.CloseIdleConnections)
-	return r
+	return &answerRig{
+		rig:    rig{provider: a, envoyProcess: startEnvoy(t, answerConfig(a, b)), client: newClient(t)},
+		second: b,
+	}
 }
 
 var jsonType = map[string]string{"Content-Type": "application/json"}
@@ -164,7 +162,9 @@ func TestAnswerIsRetriedWhereAnotherTargetMayDoBetter(t *testing.T) {
 		"empty":                    {},
 		"empty, with length":       {header: map[string]string{"Content-Type": "application/json", "Content-Length": "0"}},
 		"white space":              {writes: []string{" \n"}},
-		"cut short":                {writes: []string{good[:len(good)-1]}},
+		"cut short":                {writes: []string{good[:len(good)-1]}}, // it ends with a brace
+		"cut short within text":    {writes: []string{good[:len(good)/2]}},
+		"two objects":              {writes: []string{good + good}},
 		"cut short, long":          {writes: each(long, 900)},
 		"text before":              {writes: []string{"x" + good}},
 		"an array":                 {writes: []string{"[" + good + "]"}},

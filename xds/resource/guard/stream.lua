@@ -119,6 +119,7 @@ end
 -- usage_only tells whether s is one JSON object whose own member choices is
 -- an empty array and whose own member usage is an object.
 local function usage_only(s)
+  if skip(s, 1) ~= 123 then return false end
   local i, depth, choices, usage = 1, 0, false, false
   while true do
     local a = find(s, '["{}%[%]]', i)
@@ -152,6 +153,10 @@ local function usage_only(s)
   end
 end
 
+-- other tells whether c begins a line that may stand beside the data of a usage
+-- event: a comment, event, id, retry.
+local function other(c) return c == 58 or c == 101 or c == 105 or c == 114 end
+
 -- strip gives what remains of an event: of a usage event only its comments (a
 -- comment before it may have passed already), of any other all.
 local function strip(event)
@@ -159,10 +164,10 @@ local function strip(event)
   while i <= #event do
     local a, b = line(event, i)
     if a == nil then a, b = #event, #event end
-    if byte(event, i) == 58 then
-      comments = comments .. sub(event, i, b)
-    elseif sub(event, i, i + 4) == "data:" then
-      if data ~= nil then return event end
+    local c = byte(event, i)
+    if c == 58 then comments = comments .. sub(event, i, b) end
+    if a >= i and not other(c) then
+      if data ~= nil or sub(event, i, i + 4) ~= "data:" then return event end
       data = sub(event, i + 5, a)
     end
     i = b + 1
@@ -178,7 +183,7 @@ local function unclear(s)
     local c = byte(s, i)
     if c == nil then return true end
     if c == 100 then break end
-    if c ~= 58 and c ~= 101 and c ~= 105 and c ~= 114 then return false end
+    if not other(c) then return false end
     local _, b = line(s, i)
     if b == nil then return true end
     i = b + 1
@@ -238,7 +243,7 @@ local function cut(st, s, from, last)
       pieces[#pieces + 1] = sub(s, keep, start - 1)
       pieces[#pieces + 1] = left
       keep = stop + 1
-      st.eat = left == "" and stop == #s and byte(s, stop) == 13
+      st.eat = stop == #s and byte(s, stop) == 13
     end
     from = stop + 1
     at = empty_choices(s, from)
@@ -293,49 +298,48 @@ local function sift(st, s)
   return concat(pieces)
 end
 
--- look searches s for the finish and, after it, for the end marker, which
--- begins a line; first tells whether s does.
-local function look(st, s, first)
-  local i = 1
+-- look searches s from i on for the finish and, after it, for the end marker,
+-- which begins a line; first tells whether s does. It gives where the search
+-- for what is still missing goes on.
+local function look(st, s, first, i)
+  local from = i
   while not st.finished do
-    local v, k = member(s, 'finish_reason"', i)
-    if v == nil then return end
-    i = k
+    local v, k = member(s, 'finish_reason"', from)
+    if v == nil then return i end
+    from = k
     local c = byte(s, k + 1)
     st.finished = v == 34 and c ~= nil and c ~= 34
   end
   while not st.done do
-    local a, b = find(s, "[DONE]", i, true)
-    if a == nil then return end
-    i = b
+    local a, b = find(s, "[DONE]", from, true)
+    if a == nil then return from end
+    from = b
     while byte(s, a - 1) == 32 do a = a - 1 end
     if sub(s, a - 5, a - 1) == "data:" then
       local c = byte(s, a - 6)
       st.done = c == 10 or c == 13 or (c == nil and first)
     end
   end
+  return from
 end
 
 -- watch follows the input; st.window is what came since the last blank line,
--- or its last bytes, in which a finish may have begun.
+-- or its last bytes, in which a finish or an end marker may have begun.
 local function watch(st, s)
-  local w = st.window
-  if w == "" then
-    look(st, s, true)
-  elseif #s <= LOOKBACK then
+  local w, i = st.window, 1
+  if w == "" or #s <= LOOKBACK then
     s = w .. s
-    look(st, s, true)
+    i = look(st, s, true, 1)
   else
-    look(st, w .. sub(s, 1, LOOKBACK), true)
-    look(st, s, false)
+    i = look(st, w .. sub(s, 1, LOOKBACK), true, 1) - #w
+    i = look(st, s, false, i > 1 and i or 1)
   end
   if whole(s) or (w == "" and find(s, "^[\r\n]+$")) then
     st.window = ""
-  elseif #s <= LOOKBACK then
-    st.window = s
-  else
-    st.window = "-" .. sub(s, -LOOKBACK) -- "-": no line begins here
+    return
   end
+  if i < #s - LOOKBACK then i = #s - LOOKBACK end
+  st.window = i > 1 and "-" .. sub(s, i) or s -- "-": no line begins here
 end
 
 -- ending gives what the end of the stream lacks, after what ends a last line

@@ -79,11 +79,16 @@ type rig struct {
 }
 
 func startRig(t *testing.T) *rig {
+	t.Helper()
 	p := startProvider(t)
-	e := startEnvoy(t, streamConfig(p))
-	r := &rig{provider: p, envoyProcess: e, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
-	t.Cleanup(r.client.CloseIdleConnections)
-	return r
+	return &rig{provider: p, envoyProcess: startEnvoy(t, streamConfig(p)), client: newClient(t)}
+}
+
+func newClient(t *testing.T) *http.Client {
+	t.Helper()
+	c := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
 }
 
 // open sends a request and gives the answer with its body unread.
