@@ -101,6 +101,12 @@ func (e *exchange) failed(number int) (chain.Failure, bool) {
 	return e.failures[number-1], true
 }
 
+// evades tells whether a content refusal goes on to the next target: the
+// client has to name fallback models and to ask for it.
+func (e *exchange) evades() bool {
+	return e.envelope.Options.OnRefusal && len(e.envelope.Options.Models) > 0
+}
+
 // touch notes a sign of life.
 func (e *exchange) touch(now time.Time) {
 	e.mu.Lock()

@@ -61,7 +61,7 @@ func (a *attempt) choose(h *answerHead) watch {
 	html := bytes.HasPrefix(h.contentType, []byte("text/html"))
 	switch {
 	case h.status >= 400:
-		return &errorWatch{codec: a.codec, status: h.status, header: h.retryAfter, onRefusal: a.x.envelope.Options.OnRefusal}
+		return &errorWatch{codec: a.codec, status: h.status, header: h.retryAfter, onRefusal: a.x.evades()}
 	case h.status != 200 || h.encoded || html:
 		return nil
 	case !a.x.envelope.Stream || json:

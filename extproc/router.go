@@ -173,7 +173,8 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 		model: m.Name, started: r.started, seen: r.started, body: body,
 	}
 	first := ch.Targets[0]
-	x.express = !env.Stream && len(body) <= ExpressLimit && first.Model.Lane == catalog.LaneAuto && first.Provider.Dialect == codec.Name
+	x.express = !env.Stream && len(body) <= ExpressLimit && first.Model.Lane == catalog.LaneAuto &&
+		first.Provider.Dialect == codec.Name && !x.evades() // the express guard passes refusals
 	if x.express {
 		x.served = meter.Express
 	}
@@ -242,7 +243,6 @@ func (r *routing) sendExpress(x *exchange) error {
 	t := x.chain.Targets[0]
 	target := dialect.Target{ID: t.ID, BasePath: t.Provider.BaseURL.Path}
 	body := x.codec.Patch(make([]byte, 0, len(x.body)+len(t.ID)), x.body, &x.envelope, target)
-	limit := strconv.AppendInt(nil, t.Provider.Timeouts.Answer.Milliseconds(), 10)
 	head := reply{
 		part:    toRequestHeaders,
 		reroute: true,
@@ -253,7 +253,6 @@ func (r *routing) sendExpress(x *exchange) error {
 			{"x-request-id", r.text},
 			{envoy.RouteHeader, []byte(envoy.ExpressRoute)},
 			{"x-envoy-max-retries", strconv.AppendInt(nil, int64(len(x.chain.Targets)-1), 10)},
-			{"x-envoy-upstream-rq-per-try-timeout-ms", limit},
 			{":path", []byte(t.Provider.BaseURL.Path + x.codec.Path(&x.envelope, target))},
 			{":authority", []byte(t.Provider.BaseURL.Authority())},
 			{"content-length", strconv.AppendInt(nil, int64(len(body)), 10)},

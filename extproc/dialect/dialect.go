@@ -14,6 +14,9 @@
 // the same events; decode∘encode is the identity on what the dialect can say;
 // output is byte-stable; nothing panics; memory is bounded.
 //
+// What all dialects share beside the flow lives here, too: the gateway options
+// of a request (Options) and what vendors' errors mean (Fault, RetryAfter).
+//
 // Concurrency: Codecs are immutable; Readers, Writers and Probes belong to one
 // goroutine.
 package dialect

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -222,6 +223,34 @@ func FuzzTextAgreesWithTheStandardLibrary(f *testing.F) {
 func TestQuotingReplacesWhatIsNotUTF8(t *testing.T) {
 	if got := string(scan.AppendQuoted(nil, "a\xff\x01\"é\u2028")); got != "\"a\uFFFD\\u0001\\\"é\u2028\"" {
 		t.Error(got)
+	}
+}
+
+// A scanner that looks at a byte twice per byte would need minutes for these.
+func TestHostileTextsTakeLinearTime(t *testing.T) {
+	const size = 8 << 20
+	deadline := time.Now().Add(30 * time.Second)
+	for name, text := range map[string]string{
+		"backslashes":     `"` + strings.Repeat(`\\`, size/2),
+		"quotes":          strings.Repeat(`"`, size),
+		"open brackets":   strings.Repeat(`[`, size),
+		"empty arrays":    "[" + strings.Repeat(`[],`, size/3),
+		"escaped keys":    "{" + strings.Repeat(`"\u0061":1,`, size/11),
+		"long number":     strings.Repeat(`9`, size) + ".",
+		"white space":     strings.Repeat(" ", size),
+		"one bad byte":    `"` + strings.Repeat("é", size/2) + "\xff\"",
+		"members of one":  "{" + strings.Repeat(`"a":{"b":[1]},`, size/14),
+		"escaped strings": "[" + strings.Repeat(`"\n",`, size/5),
+	} {
+		w := scan.Over([]byte(text))
+		for ok := w.Object(); ok && w.Member(); {
+		}
+		if w.End() == nil {
+			t.Errorf("%s are accepted", name)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: still scanning", name)
+		}
 	}
 }
 

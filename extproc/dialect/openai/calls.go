@@ -30,13 +30,23 @@ type fragment struct {
 // index for all calls (told apart by their ids); no id in continuations, or no
 // id at all; an index that counts fragments; name or id repeated; all arguments
 // at once, as text or as an object.
-func (a *answer) calls(c *choice, raw []byte) {
+func (a *answer) calls(c *choice, raw []byte) *llm.Problem {
 	w := scan.Over(raw)
 	for ok := w.Array(); ok && w.Element(); {
-		if f, ok := readFragment(w.Value()); ok {
-			a.fragment(c, f)
+		f, ok := readFragment(w.Value())
+		if !ok {
+			continue
 		}
+		n := c.find(f)
+		if n < 0 {
+			if n = len(c.calls); n == maxCalls {
+				return badAnswer("the provider sent too many tool calls")
+			}
+			c.calls = append(c.calls, call{index: f.index, custom: f.custom})
+		}
+		a.fragment(c, n, f)
 	}
+	return nil
 }
 
 func readFragment(raw []byte) (f fragment, ok bool) {
@@ -79,18 +89,14 @@ func argumentText(raw []byte) string {
 	return string(raw)
 }
 
-// maxHeldArgs bounds the arguments that wait for a name.
-const maxHeldArgs = 1 << 20
+// Bounds of one choice: its calls, and the arguments that wait for a name.
+const (
+	maxCalls    = 1024
+	maxHeldArgs = 1 << 20
+)
 
-func (a *answer) fragment(c *choice, f fragment) {
-	n := c.find(f)
-	if n < 0 {
-		if len(c.calls) >= maxBlocks {
-			return
-		}
-		c.calls = append(c.calls, call{index: f.index, custom: f.custom})
-		n = len(c.calls) - 1
-	}
+// fragment adds to call n.
+func (a *answer) fragment(c *choice, n int, f fragment) {
 	k := &c.calls[n]
 	c.carried = true
 	if k.id == "" {

@@ -56,7 +56,9 @@ func (a *answer) readChoice(raw []byte) *llm.Problem {
 		delta = message
 	}
 	if !c.finished {
-		a.delta(c, delta)
+		if p := a.delta(c, delta); p != nil {
+			return p
+		}
 		if filled(probs) {
 			a.emit(llm.Event{Kind: llm.Logprobs, Choice: c.index, Raw: clone(probs)})
 		}
@@ -73,7 +75,7 @@ func (a *answer) readChoice(raw []byte) *llm.Problem {
 
 // delta reads a chunk's delta or an answer's message: reasoning, text, refusal,
 // images, calls, then what has no neutral word.
-func (a *answer) delta(c *choice, raw []byte) {
+func (a *answer) delta(c *choice, raw []byte) *llm.Problem {
 	var content, details, refusal, images, calls []byte
 	var plain [2][]byte
 	var kept [4]llm.Member
@@ -108,12 +110,15 @@ func (a *answer) delta(c *choice, raw []byte) {
 		a.text(c, llm.RefusalDelta, text)
 	}
 	a.images(c, images)
-	a.calls(c, calls)
+	if p := a.calls(c, calls); p != nil {
+		return p
+	}
 	for _, m := range rest {
 		c.calledBy = c.calledBy || m.Name == "function_call" && filled(m.Value)
 		c.carried = c.carried || c.calledBy || m.Name == "audio" && filled(m.Value)
 		a.emitExtra(extra(inDelta+m.Name, m.Value), c.index)
 	}
+	return nil
 }
 
 func (a *answer) text(c *choice, kind llm.EventKind, text string) {
@@ -201,7 +206,7 @@ func (a *answer) reasoning(c *choice, details []byte, plain [][]byte) {
 	}
 }
 
-// maxBlocks bounds the numbers of blocks and tools of one choice.
+// maxBlocks bounds the numbers of blocks of one choice.
 const maxBlocks = 1 << 16
 
 func (a *answer) images(c *choice, raw []byte) {

@@ -128,11 +128,10 @@ func deriveAnswer(in string) []section {
 	return append(out, section{"events", showEvents(events)}, section{"encoded", string(openai.EncodeAnswer(nil, events, reply))})
 }
 
-// unescape lets a vector hold control characters as \r and \xEF…; line ends are
-// LF.
+// unescape lets a vector hold a carriage return as \CR and a byte order mark as
+// \BOM; \CUT at its end leaves out the empty line that would follow.
 func unescape(in string) []byte {
-	in = strings.NewReplacer(`\CR`, "\r", `\BOM`, "\xEF\xBB\xBF", "\\LF\n", "").Replace(in)
-	return []byte(in)
+	return []byte(strings.NewReplacer(`\CR`, "\r", `\BOM`, "\xEF\xBB\xBF").Replace(in))
 }
 
 func deriveStream(in string) []section {

@@ -206,12 +206,17 @@ func (e *requestEncoder) reasoning() {
 	case g.Enabled.Set() && !g.Enabled.Or(true):
 		effort = "none"
 	}
-	e.textIf("reasoning_effort", effort)
-	if told && effort == "" {
-		e.text("reasoning_effort", "")
+	if told || effort != "" {
+		e.text("reasoning_effort", effort)
 	}
-	if g.Summary.Set() && e.r.Extra.Get(llm.OpenAI, "reasoning") == nil {
+	if e.r.Extra.Get(llm.OpenAI, "reasoning") != nil {
+		return // goes along, or is named as a whole
+	}
+	if g.Summary.Set() {
 		e.drop("reasoning.summary")
+	}
+	if g.Hidden.Set() {
+		e.drop("reasoning.hidden")
 	}
 }
 

@@ -1,0 +1,362 @@
+package extproc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/credential"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
+)
+
+// talk is Envoy's side of a stage: messages in, replies out.
+type talk struct {
+	ctx context.Context
+	in  chan *extprocv3.ProcessingRequest
+
+	mu  sync.Mutex
+	out []*extprocv3.ProcessingResponse // guarded by mu
+}
+
+func newTalk(ctx context.Context) *talk {
+	return &talk{ctx: ctx, in: make(chan *extprocv3.ProcessingRequest, 16)}
+}
+
+func (c *talk) Context() context.Context { return c.ctx }
+
+func (c *talk) RecvMsg(m any) error {
+	select {
+	case rq, ok := <-c.in:
+		if !ok {
+			return io.EOF
+		}
+		wire, err := proto.Marshal(rq)
+		if err != nil {
+			return err
+		}
+		return m.(*message).decode(slices(wire, 1<<20)) //nolint:forcetypeassert // what stages receive
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
+}
+
+func (c *talk) SendMsg(m any) error {
+	r := &extprocv3.ProcessingResponse{}
+	wire := m.(*reply).encode() //nolint:forcetypeassert // what stages send
+	defer wire.Free()
+	if err := proto.Unmarshal(wire.Materialize(), r); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out = append(c.out, r)
+	return nil
+}
+
+func (c *talk) replies() []*extprocv3.ProcessingResponse {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]*extprocv3.ProcessingResponse(nil), c.out...)
+}
+
+func requestHead(end bool, pairs ...string) *extprocv3.ProcessingRequest {
+	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestHeaders{
+		RequestHeaders: &extprocv3.HttpHeaders{Headers: rawHeaders(pairs...), EndOfStream: end}}}
+}
+
+func requestPiece(body string, end bool) *extprocv3.ProcessingRequest {
+	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestBody{
+		RequestBody: &extprocv3.HttpBody{Body: []byte(body), EndOfStream: end}}}
+}
+
+func responseHead(pairs ...string) *extprocv3.ProcessingRequest {
+	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_ResponseHeaders{
+		ResponseHeaders: &extprocv3.HttpHeaders{Headers: rawHeaders(pairs...)}}}
+}
+
+func responsePiece(body string, end bool) *extprocv3.ProcessingRequest {
+	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_ResponseBody{
+		ResponseBody: &extprocv3.HttpBody{Body: []byte(body), EndOfStream: end}}}
+}
+
+const testCatalog = `
+open: true
+providers:
+  alpha: {dialect: openai, base_url: "http://127.0.0.1:9101/v1"}
+  beta: {dialect: openai, base_url: "http://127.0.0.1:9102/v1"}
+models:
+  sim/chat: {targets: [alpha, beta]}
+  sim/translated: {targets: [alpha, beta], lane: translate}
+limits: {body: 4KiB, held: 8KiB, exchanges: 2}
+`
+
+func newTestService(t *testing.T) *Service {
+	t.Helper()
+	c, err := catalog.Parse(catalog.Source{Name: "test", Data: []byte(testCatalog)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(Config{Logger: slog.New(slog.DiscardHandler), MaxExchanges: c.Limits.Exchanges, MaxHeld: c.Limits.Held})
+	creds, err := credential.Build(c, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.UseCatalog(c, creds)
+	s.UseOrder(chain.CatalogOrder(c))
+	return s
+}
+
+// ask runs the router stage over a streamed chat request and returns the
+// exchange's id.
+func ask(t *testing.T, s *Service, model string) string {
+	t.Helper()
+	c := newTalk(t.Context())
+	c.in <- requestHead(false, ":method", "POST", ":path", "/v1/chat/completions", "content-type", "application/json")
+	c.in <- requestPiece(`{"model":"`+model+`","stream":true,`, false)
+	c.in <- requestPiece(`"messages":[]}`, true)
+	if err := s.router(c); err != nil {
+		t.Fatal(err)
+	}
+	out := c.replies()
+	if len(out) != 2 || out[0].GetRequestHeaders() == nil {
+		t.Fatalf("router stage answered %v", out)
+	}
+	return out[0].GetDynamicMetadata().AsMap()["dragoman"].(map[string]any)["exchange"].(string) //nolint:forcetypeassert // as the design says
+}
+
+// attempting starts an attempt stage for that exchange.
+func attempting(t *testing.T, s *Service, id string, number int) (c *talk, done <-chan error) {
+	t.Helper()
+	c = newTalk(t.Context())
+	c.in <- requestHead(true, "x-request-id", id, "x-envoy-attempt-count", fmt.Sprint(number))
+	ended := make(chan error, 1)
+	go func() { ended <- s.attempt(c, []string{"alpha", "beta"}[number-1]) }()
+	return c, ended
+}
+
+func wait(t *testing.T, done <-chan error) error {
+	t.Helper()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(time.Hour): // virtual
+		t.Fatal("the stage does not end")
+		return nil
+	}
+}
+
+const firstChunk = `data: {"choices":[{"delta":{"content":"Hi"}}]}` + "\n\n"
+
+func TestAStreamWithoutContentFailsOverAtItsDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		began := time.Now()
+		c, done := attempting(t, s, ask(t, s, "sim/chat"), 1)
+		c.in <- responseHead(":status", "200", "content-type", "text/event-stream")
+		c.in <- responsePiece(": ping\n\n", false)
+		synctest.Wait()
+		if n := len(c.replies()); n != 1 {
+			t.Fatalf("%d replies while the answer is held, want only the request", n)
+		}
+		<-time.After(time.Minute)
+		synctest.Wait()
+		out := c.replies()
+		if im := out[len(out)-1].GetImmediateResponse(); im.GetStatus().GetCode() != 503 || !strings.Contains(string(im.GetBody()), "timeout_first_token") {
+			t.Fatalf("after %s: %v", time.Since(began), out[len(out)-1])
+		}
+		close(c.in)
+		if err := wait(t, done); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestContentBeforeTheDeadlineIsPassedOnAndTheStageLeaves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		c, done := attempting(t, s, ask(t, s, "sim/chat"), 1)
+		c.in <- responseHead(":status", "200", "content-type", "text/event-stream", "set-cookie", "a=b", "x-dragoman-model", "forged")
+		c.in <- responsePiece(firstChunk, false)
+		if err := wait(t, done); err != nil {
+			t.Fatal(err)
+		}
+		out := c.replies()
+		if len(out) != 2 || out[1].GetResponseHeaders() == nil {
+			t.Fatalf("replies %v", out)
+		}
+		removed := strings.Join(out[1].GetResponseHeaders().GetResponse().GetHeaderMutation().GetRemoveHeaders(), " ")
+		if !strings.Contains(removed, "set-cookie") || !strings.Contains(removed, "x-dragoman-model") {
+			t.Errorf("removed %q", removed)
+		}
+		if _, held := s.Open(); held != 0 {
+			t.Errorf("%d bytes are held after the answer was committed", held)
+		}
+	})
+}
+
+func TestATranslatedStreamThatBreaksAfterContentSaysSo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		c, done := attempting(t, s, ask(t, s, "sim/translated"), 1)
+		c.in <- responseHead(":status", "200", "content-type", "text/event-stream")
+		c.in <- responsePiece(firstChunk, false)
+		c.in <- responsePiece("", true)
+		if err := wait(t, done); err != nil {
+			t.Fatal(err)
+		}
+		out := c.replies()
+		last := string(out[len(out)-1].GetResponseBody().GetResponse().GetBodyMutation().GetBody())
+		if !strings.Contains(last, `"error"`) || strings.Contains(last, "[DONE]") {
+			t.Errorf("the end of a broken stream is %q", last)
+		}
+	})
+}
+
+func TestTheLastFailureIsTheVerdict(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		id := ask(t, s, "sim/chat")
+		for n, want := range []string{"503", "429"} {
+			c, done := attempting(t, s, id, n+1)
+			c.in <- responseHead(":status", "429", "content-type", "application/json", "retry-after", "7")
+			c.in <- responsePiece(`{"error":{"message":"slow down","type":"requests","code":"rate_limit_exceeded"}}`, true)
+			if err := wait(t, done); err != nil {
+				t.Fatal(err)
+			}
+			out := c.replies()
+			im := out[len(out)-1].GetImmediateResponse()
+			if got := fmt.Sprint(int(im.GetStatus().GetCode())); got != want {
+				t.Errorf("attempt %d: status %s, want %s: %s", n+1, got, want, im.GetBody())
+			}
+			if n == 1 && (!strings.Contains(string(im.GetBody()), "alpha") || !strings.Contains(string(im.GetBody()), "beta")) {
+				t.Errorf("the verdict names not every target: %s", im.GetBody())
+			}
+		}
+	})
+}
+
+func TestAnUnknownExchangeNeverReachesAProvider(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		for _, id := range []string{newExchangeID().text(), "client-made", ""} {
+			c, done := attempting(t, s, id, 1)
+			if err := wait(t, done); err != nil {
+				t.Fatal(err)
+			}
+			if out := c.replies(); len(out) != 1 || out[0].GetImmediateResponse().GetStatus().GetCode() != 503 {
+				t.Errorf("id %q: %v", id, out)
+			}
+		}
+	})
+}
+
+func TestACommittedAnswerThatCannotBeTranslatedIsBroken(t *testing.T) {
+	t.Parallel()
+	w := &answerWatch{codec: nil, translate: true, committed: true, buf: make([]byte, maxAnswer)}
+	if r := w.feed([]byte("x"), false); r.do != breakOff {
+		t.Errorf("an answer over the limit: %v", r.do)
+	}
+	a := &attempt{watch: w}
+	if done, err := a.rule(ruling{do: breakOff}); !done || !errors.Is(err, errBroken) {
+		t.Errorf("done %v, err %v", done, err)
+	}
+}
+
+func TestBodiesAndExchangesAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		ask(t, s, "sim/chat")
+		ask(t, s, "sim/chat")
+		for name, tt := range map[string]struct {
+			head, body string
+			want       int
+		}{
+			"more exchanges than the limit": {"", `{"model":"sim/chat","stream":true}`, 503},
+			"a body over the limit":         {"", strings.Repeat(" ", 5000), 413},
+			"a length over the limit":       {"5000", "", 413},
+			"white space alone":             {"", strings.Repeat(" ", 4000), 400},
+		} {
+			c := newTalk(t.Context())
+			hs := []string{":method", "POST", ":path", "/v1/chat/completions", "content-type", "application/json"}
+			if tt.head != "" {
+				hs = append(hs, "content-length", tt.head)
+			}
+			c.in <- requestHead(false, hs...)
+			c.in <- requestPiece(tt.body, true)
+			if err := s.router(c); err != nil {
+				t.Fatal(err)
+			}
+			if out := c.replies(); int(out[0].GetImmediateResponse().GetStatus().GetCode()) != tt.want {
+				t.Errorf("%s: %v", name, out)
+			}
+		}
+		if n, held := s.Open(); n != 2 || held > 200 {
+			t.Errorf("%d exchanges hold %d bytes after refusals", n, held)
+		}
+	})
+}
+
+func TestAnExchangeEndsOnce(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	id, ok := parseExchangeID([]byte(ask(t, s, "sim/chat")))
+	if !ok {
+		t.Fatal("the exchange's id is not one of ours")
+	}
+	var ended int
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if s.table.remove(id) != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				ended++
+			}
+		})
+	}
+	all.Wait()
+	if n, held := s.Open(); ended != 1 || n != 0 || held != 0 {
+		t.Errorf("ended %d times; %d open with %d bytes", ended, n, held)
+	}
+}
+
+func TestExchangesWithoutASignOfLifeEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		var sweeping sync.WaitGroup
+		sweeping.Go(func() { s.Sweep(ctx) })
+		id, _ := parseExchangeID([]byte(ask(t, s, "sim/chat")))
+		<-time.After(silence - time.Second)
+		s.table.get(id).touch(time.Now())
+		<-time.After(silence - time.Second)
+		if n, _ := s.Open(); n != 1 {
+			t.Errorf("%d open exchanges after a sign of life", n)
+		}
+		<-time.After(silence)
+		if n, _ := s.Open(); n != 0 {
+			t.Errorf("%d open exchanges after silence", n)
+		}
+		cancel()
+		sweeping.Wait()
+	})
+}
