@@ -4,6 +4,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
 )
 
@@ -19,12 +20,13 @@ type logBatch struct {
 
 // logEntry is one HTTPAccessLogEntry.
 type logEntry struct {
-	requestID []byte
-	cluster   []byte
-	status    int
-	kind      logKind
-	attempts  int
-	usage     logUsage
+	// exchange is the id as text, from the metadata that either stage set.
+	exchange []byte
+	cluster  []byte
+	status   int
+	kind     logKind
+	attempts int
+	usage    logUsage
 }
 
 // logKind is the access_log_type of envoy.data.accesslog.v3.
@@ -65,15 +67,12 @@ func (l *logBatch) decode(data mem.BufferSlice) error {
 	})
 }
 
-// decode reads HTTPAccessLogEntry{1: common, 3: request{9: request_id}, 4:
-// response{1: response_code}}.
+// decode reads HTTPAccessLogEntry{1: common, 4: response{1: response_code}}.
 func (e *logEntry) decode(b []byte) error {
 	return fields(b, func(num protowire.Number, v []byte, _ uint64) error {
 		switch num {
 		case 1:
 			return e.decodeCommon(v)
-		case 3:
-			e.requestID = bytesAt(v, 9)
 		case 4: // UInt32Value
 			e.status = int(varintAt(v, 1, 1))
 		}
@@ -81,20 +80,15 @@ func (e *logEntry) decode(b []byte) error {
 	})
 }
 
-// decodeCommon reads AccessLogCommon{15: upstream_cluster, 17: metadata{2:
-// typed_filter_metadata}, 24: attempt count, 33: type}.
+// decodeCommon reads AccessLogCommon{15: upstream_cluster, 17: metadata, 24:
+// attempt count, 33: type}.
 func (e *logEntry) decodeCommon(b []byte) error {
 	return fields(b, func(num protowire.Number, v []byte, n uint64) error {
 		switch num {
 		case 15:
 			e.cluster = v
 		case 17:
-			return fields(v, func(num protowire.Number, v []byte, _ uint64) error {
-				if num == 2 && string(bytesAt(v, 1)) == usageNamespace {
-					e.usage.decode(bytesAt(v, 2, 2)) // map entry{2: Any{2: value}}
-				}
-				return nil
-			})
+			return e.decodeMetadata(v)
 		case 24:
 			e.attempts = int(n)
 		case 33:
@@ -102,6 +96,33 @@ func (e *logEntry) decodeCommon(b []byte) error {
 		}
 		return nil
 	})
+}
+
+// decodeMetadata reads Metadata{1: filter_metadata, 2: typed_filter_metadata},
+// both maps by namespace.
+func (e *logEntry) decodeMetadata(b []byte) error {
+	return fields(b, func(num protowire.Number, v []byte, _ uint64) error {
+		namespace := bytesAt(v, 1)
+		switch {
+		case num == 1 && string(namespace) == envoy.ExchangeNamespace:
+			e.exchange = stringOf(bytesAt(v, 2), envoy.FactExchange)
+		case num == 2 && string(namespace) == envoy.UsageNamespace:
+			e.usage.decode(bytesAt(v, 2, 2)) // Any{2: value}
+		}
+		return nil
+	})
+}
+
+// stringOf finds a string member of a google.protobuf.Struct{1: {1: key, 2:
+// Value{3: string}}}.
+func stringOf(b []byte, key string) (value []byte) {
+	_ = fields(b, func(_ protowire.Number, v []byte, _ uint64) error { //nolint:errcheck // malformed metadata holds nothing
+		if string(bytesAt(v, 1)) == key {
+			value = bytesAt(v, 2, 3)
+		}
+		return nil
+	})
+	return value
 }
 
 // decode reads TokenUsage{3: input, 4: output, 6: {1: cached, 2: cache

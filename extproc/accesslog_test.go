@@ -9,6 +9,7 @@ import (
 	alsv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
@@ -33,9 +34,12 @@ func TestLogEntriesAreReadAsTheirProtoSaysThem(t *testing.T) {
 				{
 					CommonProperties: &accesslogv3.AccessLogCommon{
 						UpstreamCluster: "c", UpstreamRequestAttemptCount: 2, AccessLogType: accesslogv3.AccessLogType_DownstreamEnd,
-						Metadata: &corev3.Metadata{TypedFilterMetadata: map[string]*anypb.Any{envoy.UsageNamespace: usage, "other": usage}},
+						Metadata: &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{
+							"other": {}, envoy.ExchangeNamespace: {Fields: map[string]*structpb.Value{
+								envoy.FactExchange: structpb.NewStringValue("id-1"), envoy.FactModel: structpb.NewStringValue("m"),
+							}},
+						}, TypedFilterMetadata: map[string]*anypb.Any{envoy.UsageNamespace: usage, "other": usage}},
 					},
-					Request:  &accesslogv3.HTTPRequestProperties{RequestId: "id-1"},
 					Response: &accesslogv3.HTTPResponseProperties{ResponseCode: wrapperspb.UInt32(200)},
 				},
 				{CommonProperties: &accesslogv3.AccessLogCommon{AccessLogType: accesslogv3.AccessLogType_DownstreamPeriodic}},
@@ -55,7 +59,7 @@ func TestLogEntriesAreReadAsTheirProtoSaysThem(t *testing.T) {
 		t.Fatalf("node %q, name %q, %d entries", l.node, l.name, len(l.entries))
 	}
 	e := l.entries[0]
-	if string(e.requestID) != "id-1" || string(e.cluster) != "c" || e.status != 200 || e.attempts != 2 || e.kind != logDownstreamEnd {
+	if string(e.exchange) != "id-1" || string(e.cluster) != "c" || e.status != 200 || e.attempts != 2 || e.kind != logDownstreamEnd {
 		t.Errorf("entry %+v", e)
 	}
 	want := meter.Usage{Input: 10, Output: 5, CacheRead: 4, CacheWrite: 2, Reasoning: 3}

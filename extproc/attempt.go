@@ -107,7 +107,9 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 	a := &attempt{s: s, st: st, x: x, number: n, started: s.now()}
 	x.touch(a.started)
 	if x.express && n == 2 {
-		x.fail(1, expressFailure(x, failed), nil)
+		f := expressFailure(x, failed, a.started.Sub(x.started))
+		s.failed(x.chain.Targets[0], f)
+		x.fail(1, f, x.unseen)
 	}
 	if a.target, ok = x.target(n, provider); !ok {
 		return nil, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve this request."}
@@ -176,8 +178,9 @@ func (a *attempt) request() (done bool, err error) {
 	for _, h := range a.x.view.credentials.Headers(t.Provider.Name) {
 		r.set = append(r.set, setHeader{h.Name, h.Value})
 	}
+	r.facts = appendFacts(make([]byte, 0, 192), envoy.ExchangeNamespace, fact{envoy.FactExchange, a.x.id.text()})
 	if a.x.envelope.Stream && !a.translate {
-		r.facts = guardOrders(!a.x.envelope.WantsUsage)
+		r.facts = append(r.facts, guardOrders(!a.x.envelope.WantsUsage)...)
 	}
 	return false, a.st.SendMsg(r)
 }
@@ -201,6 +204,7 @@ func (a *attempt) dialectTarget() dialect.Target {
 	return dialect.Target{
 		ID: a.target.ID, BasePath: a.target.Provider.BaseURL.Path,
 		AddUsage: a.x.envelope.Stream && !a.x.envelope.WantsUsage,
+		Genuine:  a.target.Provider.Genuine(),
 	}
 }
 

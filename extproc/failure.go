@@ -32,13 +32,17 @@ func (a *attempt) fail(o chain.Outcome) error {
 	if o.Problem != nil {
 		f.RetryAfter = o.Problem.RetryAfter
 	}
-	if f.RetryAfter > 0 && reason == chain.RateLimited {
-		a.s.cooling.Add(a.target, f.RetryAfter, a.s.now())
-	}
-	a.s.meter.Attempt(f.Provider, reason)
-	a.s.log.Debug("attempt failed", "exchange", a.x.id.text(), "attempt", a.number,
-		"provider", f.Provider, "reason", reason.String(), "status", f.Status)
+	a.s.failed(a.target, f)
 	return a.sendFailures(a.x.fail(a.number, f, a.x.unseen))
+}
+
+// failed counts a failure, and remembers a target that asked for a pause.
+func (s *Service) failed(t chain.Target, f chain.Failure) {
+	if f.Reason == chain.RateLimited {
+		s.cooling.Add(t, f.RetryAfter, s.now())
+	}
+	s.meter.Attempt(f.Provider, f.Reason)
+	s.log.Debug("attempt failed", "provider", f.Provider, "model", f.Model, "reason", f.Reason.String(), "status", f.Status)
 }
 
 // sendVerdict answers an attempt that is not made, since trying its target
@@ -103,29 +107,39 @@ func (x *exchange) unseen(number int) chain.Failure {
 }
 
 // expressFailure is what the guard of the express lane said of the first
-// attempt: "status retry-after-ms kind", or nothing where no answer came.
-func expressFailure(x *exchange, said []byte) chain.Failure {
+// attempt: "status retry-after-ms kind", or nothing where no answer came. Then
+// the time it took tells a time limit from a broken connection.
+func expressFailure(x *exchange, said []byte, took time.Duration) chain.Failure {
 	f := x.unseen(1)
+	f.Took = took
 	parts := bytes.Fields(said)
 	if len(parts) == 0 {
 		f.Reason = chain.ConnectFailure
+		// Envoy's clock is read once a turn of its loop and may run behind.
+		if limit := x.chain.Targets[0].Provider.Timeouts.Answer; took >= limit-limit/10 {
+			f.Reason = chain.AnswerTimeout
+		}
 		return f
 	}
 	f.Status, _ = strconv.Atoi(string(parts[0]))
-	p := &llm.Problem{Kind: llm.Unavailable}
+	o := chain.Outcome{Status: f.Status}
 	if len(parts) > 1 {
 		ms, _ := strconv.Atoi(string(parts[1]))
-		p.RetryAfter = time.Duration(ms) * time.Millisecond
+		f.RetryAfter = time.Duration(ms) * time.Millisecond
 	}
 	if len(parts) > 2 {
-		p.Kind = guardKinds[string(parts[2])]
+		o.Problem, o.Empty = guardWords[string(parts[2])], string(parts[2]) == "empty"
 	}
-	f.Problem, f.RetryAfter = p, p.RetryAfter
-	f.Reason, _ = chain.Classify(chain.Outcome{Status: f.Status, Problem: p})
+	f.Problem = o.Problem
+	f.Reason, _ = chain.Classify(o)
 	return f
 }
 
-// guardKinds are the words in which the express guard classifies answers.
-var guardKinds = map[string]llm.Kind{
-	"context": llm.ContextLength, "unsupported": llm.Unsupported, "malformed": llm.BadAnswer,
+// guardWords are the words in which the express guard classifies answers; any
+// other leaves it to the status.
+var guardWords = map[string]*llm.Problem{
+	"context":     {Kind: llm.ContextLength, Message: "The request is longer than the model's context."},
+	"unsupported": {Kind: llm.Unsupported, Message: "The request asks for a feature the model's provider does not have."},
+	"malformed":   {Kind: llm.BadAnswer, Message: "the provider's answer is no chat completion"},
+	"empty":       {Kind: llm.BadAnswer, Message: "the provider's answer is empty"},
 }

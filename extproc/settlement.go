@@ -13,8 +13,6 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
 )
 
-const usageNamespace = envoy.UsageNamespace
-
 // silence is how long an exchange stays open without a sign of life. Envoy
 // reports open requests every 30 s; access logs are lossy and don't say so.
 const silence = 90 * time.Second
@@ -74,7 +72,7 @@ func (s *Service) greet(node string) error {
 }
 
 func (s *Service) settleEntry(e *logEntry, edge bool, now time.Time) {
-	id, ok := parseExchangeID(e.requestID)
+	id, ok := parseExchangeID(e.exchange)
 	if !ok {
 		return
 	}

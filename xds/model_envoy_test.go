@@ -1,6 +1,9 @@
 package xds
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // modelEnvoy is an Envoy as far as order matters: answers come in the order in
 // which they were sent, at most one of each kind before its ACK, and ACKs go
@@ -46,4 +49,24 @@ func (e *modelEnvoy) loads(before collection) error {
 		}
 	}
 	return nil
+}
+
+// any names some of five providers in some order, perhaps changed, and a bad one
+// unless it is to be good.
+func (m *model) any(good bool) string {
+	var words []string
+	for _, i := range m.Perm(5)[:1+m.IntN(4)] {
+		word := string(rune('a' + i))
+		if m.IntN(4) == 0 {
+			word += "*"
+		}
+		words = append(words, word)
+	}
+	if m.IntN(4) == 0 {
+		words = append(words, "edge*")
+	}
+	if !good && m.IntN(5) == 0 {
+		words = append(words, "bad")
+	}
+	return strings.Join(words, " ")
 }

@@ -121,25 +121,6 @@ func (m *model) publish(t *testing.T, words string) {
 	m.settle(t)
 }
 
-// any publishes some of five providers, in some order, perhaps changed.
-func (m *model) any(good bool) string {
-	var words []string
-	for _, i := range m.Perm(5)[:1+m.IntN(4)] {
-		word := string(rune('a' + i))
-		if m.IntN(4) == 0 {
-			word += "*"
-		}
-		words = append(words, word)
-	}
-	if m.IntN(4) == 0 {
-		words = append(words, "edge*")
-	}
-	if !good && m.IntN(5) == 0 {
-		words = append(words, "bad")
-	}
-	return strings.Join(words, " ")
-}
-
 // drain lets everything arrive and be answered, in random order.
 func (m *model) drain(t *testing.T) {
 	for moves := m.moves(t); len(moves) > 0; moves = m.moves(t) {

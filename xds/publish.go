@@ -30,28 +30,12 @@ func (r *rollout) publish(now time.Time, wanted state) {
 func (r *rollout) add(kind Kind) {
 	wanted := r.wanted[kind]
 	switch {
-	case kind == Clusters && r.step < stepRoutes:
-		wanted = wanted.only(r.mayReplace)
 	case kind == Listeners && r.step < stepListeners, kind == Routes && r.step < stepRoutes:
 		return
 	case kind == Listeners && r.step < stepEdge:
 		wanted = wanted.internal()
 	}
 	r.live[kind] = r.live[kind].with(wanted)
-}
-
-// mayReplace holds back a changed cluster that leads to a listener which is
-// not there yet: live routes use it now. It follows with the routes.
-func (r *rollout) mayReplace(name string, it item) bool {
-	if _, exists := r.live[Clusters].items[name]; !exists {
-		return true
-	}
-	for _, listener := range it.refs[Listeners] {
-		if _, there := r.live[Listeners].items[listener]; !there {
-			return false
-		}
-	}
-	return true
 }
 
 // retire notes what is live and unwanted. What was unwanted before keeps its

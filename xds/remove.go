@@ -6,7 +6,7 @@ import "time"
 // first; clusters when all subscribers have ACKed that, because routes inside
 // listeners name them.
 func (r *rollout) sweep(now time.Time, a acks) bool {
-	if !a.current[Listeners] || !a.current[Routes] {
+	if len(r.retired) == 0 || !a.current[Listeners] || !a.current[Routes] {
 		return false
 	}
 	for key, since := range r.retired {

@@ -60,6 +60,28 @@ func TestRefusal(t *testing.T) {
 			ends: stepRefused, open: []Kind{Clusters},
 		},
 		{
+			name: "a good publish while refused clusters have not left yet comes through without them",
+			acts: []happening{
+				publishes("a"), acked, publishes("b"), passes(5 * time.Second), passes(5 * time.Second), refused(Clusters), ackedOnly(Routes, Listeners),
+				forgets, publishes("c"), refused(Clusters), acked,
+			},
+			want: []string{
+				"clusters a b c | listeners a b edge | routes a",
+				"clusters a c | listeners a b edge | routes a",
+				"clusters a c | listeners a b c edge | routes a",
+				"clusters a c | listeners a b c edge | routes c",
+			},
+			ends: stepServing,
+		},
+		{
+			name: "the minute starts over for what routes that went back use again",
+			acts: []happening{
+				publishes("a b"), acked, disconnects, publishes("b"), passes(30 * time.Second), connects, refused(Routes), acked,
+				publishes("b c"), acked, forgets, passes(59 * time.Second), acked,
+			},
+			ends: stepServing,
+		},
+		{
 			name: "a refusal does not wait for the timeout, and the timeout does not pass it",
 			acts: []happening{publishes("a"), refused(Clusters), forgets, passes(time.Hour), publishes("a b"), refused(Clusters), passes(time.Hour)},
 			want: []string{"clusters a b | listeners a edge | routes a"},
@@ -153,29 +175,5 @@ func TestAnOldRefusalDoesNotHideARecentOne(t *testing.T) {
 	s.rollout.refuse(s.now, Refusal{Kind: Clusters, Version: "before", Node: "late"})
 	if got := s.rollout.refused[Clusters]; got != want {
 		t.Errorf("the refusal kept is %+v, want %+v", got, want)
-	}
-}
-
-func TestDeadline(t *testing.T) {
-	s := newScene(t)
-	if at := s.rollout.deadline(s.now); !at.IsZero() {
-		t.Errorf("nothing was published, yet something is due at %s", at)
-	}
-	publishes("a")(s)
-	if at, want := s.rollout.deadline(s.now), s.now.Add(5*time.Second); !at.Equal(want) {
-		t.Errorf("the ACK is overdue at %s, want %s", at, want)
-	}
-	acked(s)
-	if at := s.rollout.deadline(s.now); !at.IsZero() {
-		t.Errorf("all is done, yet something is due at %s", at)
-	}
-	publishes("b")(s)
-	acked(s)
-	if at, want := s.rollout.deadline(s.now), s.now.Add(time.Minute); !at.Equal(want) {
-		t.Errorf("the removal is due at %s, want %s", at, want)
-	}
-	s.now = s.now.Add(time.Hour)
-	if at := s.rollout.deadline(s.now); !at.IsZero() {
-		t.Errorf("a moment that has passed is due at %s: the loop would spin", at)
 	}
 }

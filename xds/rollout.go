@@ -51,8 +51,9 @@ type resourceName struct {
 // a time. Pure: it sees neither clock nor streams. Not safe for concurrent
 // use.
 //
-// Invariant: every live state is consistent, but for new clusters whose
-// listeners follow in the next step and that no route names yet.
+// Invariant: every live state is consistent, but for clusters whose listeners
+// follow in the next step. Those are new, so no route names them yet: a cluster
+// of the same name always leads to the same listener.
 type rollout struct {
 	timing timing
 	step   step
@@ -90,7 +91,6 @@ func (r *rollout) advance(now time.Time, a acks) (moved bool, overdue []Kind) {
 	case stepListeners:
 		if overdue, moved = r.through(now, a, Clusters, Listeners); moved {
 			r.enter(stepRoutes, now)
-			r.add(Clusters)
 			r.add(Routes)
 			r.routed, r.spoilt = r.live, [numKinds]bool{}
 		}

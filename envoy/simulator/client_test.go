@@ -68,6 +68,43 @@ func TestTheOfficialClientChats(t *testing.T) {
 	}
 }
 
+func TestTheBeginningOfTheLastUserMessageIsQuoted(t *testing.T) {
+	p := New(Config{Name: "acme", Now: noon})
+	for _, c := range []struct{ messages, want string }{
+		{`[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"tool","content":"c"}]`, "said: “a”"},
+		{`[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}},{"type":"text","text":"see"},{"type":"text","text":"no"}]}]`, "said: “see”"},
+		{`[{"role":"user","content":"` + strings.Repeat(`\ud83d\udc2a`, 500) + `"}]`, "said: “" + strings.Repeat("🐪", 60) + "…”"},
+		{`[{"role":"user","content":"` + strings.Repeat(`é`, 5000) + `"}]`, "said: “" + strings.Repeat("é", 60) + "…”"},
+		{`[{"role":"user","content":null}]`, "answering as acme-1. This provider"},
+		{`[{"role":"system","content":"x"}]`, "answering as acme-1. This provider"},
+	} {
+		body := p.Body(Request{Body: []byte(`{"model":"acme-1","messages":` + c.messages + `}`)})
+		if !strings.Contains(string(body), c.want) {
+			t.Errorf("%.200s: got %s, want %q in it", c.messages, body, c.want)
+		}
+	}
+}
+
+func TestArgumentsFitTheTypesOfTheirSchema(t *testing.T) {
+	schema := `{"properties":{"c":{"const":"k"},"e":{"enum":["x"]},"n":{"type":["number","null"]},"b":{"type":"boolean"},` +
+		`"a":{"type":"array"},"o":{"type":"object","properties":{"i":{"type":"integer"}}},"z":{"type":"null"},"s":{"type":"string"},"w":true}}`
+	d := dice(1)
+	var got struct {
+		C, E, S string
+		N       float64
+		B       bool
+		A       []any
+		O       struct{ I int }
+		Z, W    any
+	}
+	if err := json.Unmarshal([]byte(arguments([]byte(schema), &d)), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.C != "k" || got.E != "x" || got.S == "" || !got.B || got.A == nil || got.Z != nil || got.W != nil {
+		t.Errorf("made %+v", got)
+	}
+}
+
 func TestTheOfficialClientStreams(t *testing.T) {
 	s := serve(t, Config{})
 	client := s.official("any")

@@ -219,7 +219,10 @@ func TestDamagedAnswersAreCompleteMessages(t *testing.T) {
 		{`"empty":true`, streaming, 200, "text/event-stream; charset=utf-8", "", "data"},
 		{`"empty":true,"status":500`, `"stream":false`, 500, "application/json", "", "{"},
 		{`"malformed":true`, `"stream":false`, 200, "application/json", `{"id":`, "]"},
-		{`"error_first":true,"message":"no room","code":"overloaded"`, `"stream":false`, 200, "application/json", `"message":"no room","type":"server_error","param":null,"code":"overloaded"`, "choices"},
+		{
+			`"error_first":true,"message":"no room","code":"overloaded"`, `"stream":false`, 200, "application/json",
+			`"message":"no room","type":"server_error","param":null,"code":"overloaded"`, "choices",
+		},
 		{`"error_first":true`, streaming, 200, "text/event-stream; charset=utf-8", `data: {"error":`, "choices"},
 		{`"wrong_type":true`, `"stream":false`, 200, "text/event-stream; charset=utf-8", `"choices"`, "data:"},
 		{`"wrong_type":true`, streaming, 200, "application/json", "data: {", "message"},
@@ -244,7 +247,8 @@ func TestDamagedAnswersAreCompleteMessages(t *testing.T) {
 
 func TestHeadersOfAnAnswerAreScripted(t *testing.T) {
 	s := serve(t, Config{})
-	got := s.ask(t, s.http1, chat(`"status":429,"retry_after":7,"headers":{"set-cookie":["a=1","b=2"],"X-Dragoman-Provider":"spoof","alt-svc":"h3=\":1\""}`))
+	got := s.ask(t, s.http1, chat(`"status":429,"retry_after":7,`+
+		`"headers":{"set-cookie":["a=1","b=2"],"X-Dragoman-Provider":"spoof","alt-svc":"h3=\":1\""}`))
 	if got.err != nil || got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") != "7" {
 		t.Errorf("got %d %v %v", got.status, got.header, got.err)
 	}
@@ -268,7 +272,10 @@ func TestTheKeyThePathAndTheMethodAreChecked(t *testing.T) {
 		status            int
 		has               string
 	}{
-		{"GET", "/v1/models", "sk-right-key-000", 200, `{"object":"list","data":[{"id":"a","object":"model","created":1785585600,"owned_by":"acme"},{"id":"b/c",`},
+		{
+			"GET", "/v1/models", "sk-right-key-000", 200,
+			`{"object":"list","data":[{"id":"a","object":"model","created":1785585600,"owned_by":"acme"},{"id":"b/c",`,
+		},
 		{"GET", "/any/prefix/models", "sk-right-key-000", 200, `"b/c"`},
 		{"POST", "/chat/completions", "sk-right-key-000", 400, "could not parse"},
 		{"POST", "/v1/chat/completions", "sk-wrong-key-000", 401, `provided: sk-*********-000. `},

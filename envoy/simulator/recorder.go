@@ -156,7 +156,7 @@ var ErrNoRecord = errors.New("no such request was recorded")
 
 // Await waits for a record that meets a condition and returns the oldest. It
 // looks when a request arrives, is answered or ends, not at every event. When
-// ctx is done it returns ErrNoRecord.
+// ctx is done it returns ErrNoRecord. It needs Config.Record.
 func (p *Provider) Await(ctx context.Context, meets func(Record) bool) (Record, error) {
 	for {
 		records, changed := p.recorder.snapshot()

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"unicode/utf8"
 )
@@ -151,22 +152,48 @@ func (c *cursor) word(w string) bool {
 	return true
 }
 
-// text walks over a string.
+// text walks over a string, from escape to escape.
 func (c *cursor) text() bool {
 	if !c.take('"') {
 		return false
 	}
-	for ; c.at < len(c.data); c.at++ {
-		switch b := c.data[c.at]; {
-		case b == '"':
-			c.at++
-			return true
-		case b < ' ':
-			return false
-		case b == '\\':
-			if c.at++; !c.escape() {
+	for quote := -1; ; {
+		if quote < c.at { // none known, or it was escaped
+			i := bytes.IndexByte(c.data[c.at:], '"')
+			if i < 0 {
 				return false
 			}
+			quote = c.at + i
+		}
+		end, escaped := quote, false
+		if i := bytes.IndexByte(c.data[c.at:quote], '\\'); i >= 0 {
+			end, escaped = c.at+i, true
+		}
+		if hasControl(c.data[c.at:end]) {
+			return false
+		}
+		c.at = end + 1
+		if !escaped {
+			return true
+		}
+		if !c.escape() {
+			return false
+		}
+		c.at++
+	}
+}
+
+// hasControl tells whether a byte below space is in b, eight bytes at a time.
+func hasControl(b []byte) bool {
+	const spaces, tops = 0x2020202020202020, 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		if x := binary.LittleEndian.Uint64(b); (x-spaces)&^x&tops != 0 {
+			return true
+		}
+	}
+	for _, c := range b {
+		if c < ' ' {
+			return true
 		}
 	}
 	return false

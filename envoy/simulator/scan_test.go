@@ -30,7 +30,10 @@ func TestDeepTextsAreRefused(t *testing.T) {
 }
 
 func FuzzScannerAgreesWithEncodingJSON(f *testing.F) {
-	for _, seed := range []string{`{}`, `[]`, ` {"a":1,"b":[true,false,null,"\u00e9\\"]} `, `{"a":1,}`, `[1,]`, `[01]`, `[-]`, `[1.]`, `["` + "\x01" + `"]`, `{"a":1}x`, `[,1]`, `{"a" 1}`} {
+	for _, seed := range []string{
+		`{}`, `[]`, ` {"a":1,"b":[true,false,null,"\u00e9\\"]} `, `{"a":1,}`, `[1,]`, `[01]`, `[-]`, `[1.]`, `{"a":1}x`, `[,1]`, `{"a" 1}`,
+		`["` + "\x01" + `"]`, `["\"12345678\"\\", "` + "1234567\x1f" + `"]`, `["\`, `["\u12"]`, `["12345678` + "\x7f\x80\xff" + `"]`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -33,8 +33,9 @@ type Script struct {
 
 	// Hang stops answering at a Place and waits for the client to leave.
 	Hang Place `sim:"hang"`
-	// Reset ends the connection at a Place with a TCP RST; on HTTP/2, where
-	// other streams share the connection, with RST_STREAM.
+	// Reset ends the connection at a Place with a TCP RST; what the client has
+	// not taken by then may be lost. On HTTP/2, where other streams share the
+	// connection, it is RST_STREAM.
 	Reset Place `sim:"reset"`
 	// Close ends the connection at a Place with a FIN: the message is
 	// incomplete. On HTTP/2 it is Reset.
@@ -241,7 +242,7 @@ func (s *Script) Validate() error {
 			return fmt.Errorf("%s: %s is not within 0 and %s", name, d, maxDuration)
 		}
 	}
-	if s.Events*s.TokensBytes > maxStream {
+	if int64(s.Events)*int64(s.TokensBytes) > maxStream {
 		return fmt.Errorf("events: of tokens_bytes each they make more than %d bytes", maxStream)
 	}
 	if s.Status != 0 && (s.Status < 300 || s.Status > 599 || s.Status == http.StatusNotModified) {

@@ -22,8 +22,8 @@ func TestScriptsReadAlikeInJSONAndQueryForm(t *testing.T) {
 	text := `{"status":503,"code":"c","message":"a&b","retry_after":1,"html":true,"no_done":true,"events":3,"text":"x",` +
 		`"pause":"50ms","first":"1s","eol":"crlf","write":"odd","batch":2,"usage":{"cached_tokens":7},` +
 		`"headers":{"set-cookie":["a=1","b=2: c"],"alt-svc":"clear"}}`
-	query, err := url.ParseQuery("status=503&code=c&message=a%26b&retry_after=1&html&no_done=true&events=3&text=x&pause=50ms&first=1s&eol=crlf&write=odd" +
-		"&batch=2&usage=%7B%22cached_tokens%22:7%7D&headers=set-cookie:+a%3D1&headers=set-cookie:b%3D2:+c&headers=alt-svc:clear")
+	query, err := url.ParseQuery("status=503&code=c&message=a%26b&retry_after=1&html&no_done=true&events=3&text=x&pause=50ms&first=1s&eol=crlf" +
+		"&write=odd&batch=2&usage=%7B%22cached_tokens%22:7%7D&headers=set-cookie:+a%3D1&headers=set-cookie:b%3D2:+c&headers=alt-svc:clear")
 	if err != nil {
 		t.Fatal(err)
 	}

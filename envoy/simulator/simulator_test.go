@@ -81,11 +81,16 @@ const streaming = `"stream":true`
 
 const withUsage = `"stream":true,"stream_options":{"include_usage":true}`
 
-// post sends a chat request whose life is bounded.
+// post sends a chat request whose life, answer included, is bounded by patience.
 func (s *stage) post(t testing.TB, client *http.Client, body string) (*http.Response, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
+	return s.postIn(ctx, t, client, body)
+}
+
+func (s *stage) postIn(ctx context.Context, t testing.TB, client *http.Client, body string) (*http.Response, error) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/chat/completions", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +151,7 @@ func TestAnswersKeepTheWireFormat(t *testing.T) {
 	tools := `"tools":[{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":` +
 		`{"city":{"type":"string"},"days":{"type":"integer"},"unit":{"enum":["C","F"]},"at":{"type":"object","properties":{"lat":{"type":"number"}}}}}}}]`
 	p := New(Config{Name: "acme", Region: "eu", Now: noon})
-	for name, body := range map[string]string{
+	bodies := map[string]string{
 		"answer.json":            chat(""),
 		"answer-filler.json":     chat(`"size":100`),
 		"answer-tools.json":      chat(`"tools":2`, tools),
@@ -158,8 +163,24 @@ func TestAnswersKeepTheWireFormat(t *testing.T) {
 		"stream-error.sse":       chat(`"error_mid":true,"events":2,"code":"overloaded"`, streaming),
 		"stream-malformed.sse":   chat(`"malformed":true,"events":1`, streaming),
 		"stream-crlf-pinged.sse": chat(`"eol":"crlf","comments":1,"events":1`, streaming),
-	} {
+	}
+	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) { golden(t, name, p.Body(Request{Body: []byte(body)})) })
+	}
+	files, err := filepath.Glob(filepath.Join("testdata", "*.*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		if bodies[name] != "" || name == "errors.txt" {
+			continue
+		}
+		if !*update {
+			t.Errorf("%s is the golden file of nothing", file)
+		} else if err := os.Remove(file); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -198,11 +219,15 @@ func TestEveryByteReachesTheClientAsPlanned(t *testing.T) {
 		for kind, extra := range map[string]string{"stream": withUsage, "answer": `"stream":false`} {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				for version, client := range map[string]*http.Client{"HTTP/1.1": s.http1, "HTTP/2.0": s.http2} {
-					got := s.ask(t, client, chat(shape, extra))
+					body := chat(shape, extra)
+					got := s.ask(t, client, body)
 					if got.err != nil {
 						t.Fatalf("%s: %v", version, got.err)
 					}
-					r := s.awaits(t, func(r Record) bool { return r.Proto == version && !r.Ended.IsZero() && r.Bytes == int64(len(got.body)) })
+					r := s.awaits(t, func(r Record) bool { return r.Proto == version && string(r.Body) == body && !r.Ended.IsZero() })
+					if r.Bytes != int64(len(got.body)) {
+						t.Errorf("%s: recorded %d bytes of %d", version, r.Bytes, len(got.body))
+					}
 					if want := string(s.Body(r.Request)); got.body != want {
 						t.Errorf("%s: got %d bytes %.300q, want %d bytes %.300q", version, len(got.body), got.body, len(want), want)
 					}

@@ -107,8 +107,8 @@ func (f *Framer) End() (Event, bool) {
 func (f *Framer) Err() error { return f.err }
 
 // Strange tells whether the lines read so far have one that is neither a
-// comment nor a field of the standard, or begins like neither: the bytes are
-// perhaps no event stream at all.
+// comment nor a field of the standard, or whether the unfinished line begins
+// like neither: the bytes are perhaps no event stream at all.
 func (f *Framer) Strange() bool {
 	return f.strange || len(f.line) > 0 && !plausible(f.line)
 }
@@ -139,7 +139,7 @@ func (f *Framer) next() (line []byte, cut, ok bool) {
 	line = f.chunk[f.pos:end]
 	if f.size+len(f.line)+len(line) > f.limit() {
 		f.err = ErrTooLarge
-		f.line = append(f.line, line[:min(len(line), len("event:"))]...) // for Strange
+		f.line = f.line[:0]
 		return nil, false, false
 	}
 	if end == len(f.chunk) {

@@ -32,7 +32,10 @@ type Catalog struct {
 type Listen struct {
 	Address string // IP address, default 127.0.0.1
 	Port    uint16 // default 10000; 0 lets the kernel choose
-	TLS     *TLS
+	// External leaves the listener to an Envoy that has its own bootstrap: the
+	// edge's connection manager stands there, its routes come by xDS.
+	External bool
+	TLS      *TLS
 	// TrustedHops is how many proxies in front of Envoy are trusted to have
 	// written x-forwarded-for.
 	TrustedHops uint32

@@ -49,6 +49,7 @@ func (c *compiler) listen() {
 			"listen on 127.0.0.1, or remove open and add keys")
 	}
 	l.Port = uint16(c.within("listen.port", doc.Port, bounds{0, 65535, defaultPort}))
+	c.external()
 	l.TrustedHops = uint32(c.within("listen.trusted_hops", doc.TrustedHops, bounds{0, 16, 0}))
 	if doc.TLS != nil {
 		l.TLS = &TLS{
@@ -68,6 +69,20 @@ func (c *compiler) listen() {
 		seen[origin] = true
 	}
 	l.CORSOrigins = doc.CORSOrigins
+}
+
+// external leaves to the operator what the catalog would otherwise say.
+func (c *compiler) external() {
+	l := c.doc.Listen
+	if c.catalog.Listen.External = l.External; !l.External {
+		return
+	}
+	if c.doc.Open {
+		c.fail("open", "with listen.external nobody here knows who reaches the listener", "add keys and remove open")
+	}
+	if l.TLS != nil {
+		c.fail("listen.tls", "means nothing with listen.external", "write the certificate into the listener of your Envoy")
+	}
 }
 
 // validOrigin reads an origin as browsers write it (RFC 6454 section 6.1):

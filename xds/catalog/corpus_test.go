@@ -131,6 +131,9 @@ func render(c *Catalog) string {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("open %t", c.Open)
 	line("listen %s port %d trusted_hops %d cors %q", c.Listen.Address, c.Listen.Port, c.Listen.TrustedHops, c.Listen.CORSOrigins)
+	if c.Listen.External {
+		line("listen external")
+	}
 	if c.Listen.TLS != nil {
 		line("tls %s %s", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
 	}

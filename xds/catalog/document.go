@@ -18,6 +18,7 @@ type document struct {
 type listenSection struct {
 	Address     string      `json:"address,omitempty" jsonschema:"default=127.0.0.1" jsonschema_description:"IP address to listen on. 0.0.0.0 is every IPv4 interface."`
 	Port        *int64      `json:"port,omitempty" jsonschema:"default=10000,minimum=0,maximum=65535" jsonschema_description:"TCP port. 0 lets the kernel choose."`
+	External    bool        `json:"external,omitempty" jsonschema:"default=false" jsonschema_description:"An Envoy of yours has the listener, with the connection manager that dragoman envoy pieces prints. Address and port are then what that prints."`
 	TLS         *tlsSection `json:"tls,omitempty" jsonschema_description:"Serve HTTPS. The files are watched, so that rotation needs no restart."`
 	TrustedHops *int64      `json:"trusted_hops,omitempty" jsonschema:"default=0,minimum=0,maximum=16" jsonschema_description:"How many proxies in front of the gateway are trusted to have written x-forwarded-for."`
 	CORSOrigins []string    `json:"cors_origins,omitempty" jsonschema_description:"Origins (https://app.example) whose pages may call the gateway from a browser."`

@@ -15,7 +15,17 @@ func Load(path string, env func(string) (string, bool)) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(Source{Name: path, Data: data, Dir: filepath.Dir(path), Env: env})
+	return parseFile(path, data, env)
+}
+
+// parseFile makes names of files in the catalog absolute: Envoy, which opens
+// some of them, may run in another directory.
+func parseFile(path string, data []byte, env func(string) (string, bool)) (*Catalog, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("catalog: %w", err)
+	}
+	return Parse(Source{Name: path, Data: data, Dir: filepath.Dir(absolute), Env: env})
 }
 
 // readSource refuses what is no regular file: reading a pipe might never end.
@@ -70,7 +80,7 @@ func (f *watched) load(forced bool) (*Catalog, error) {
 	if f.good != nil && f.good.Version == versionOf(sum) {
 		return nil, nil
 	}
-	c, err := Parse(Source{Name: f.path, Data: data, Dir: filepath.Dir(f.path), Env: f.env})
+	c, err := parseFile(f.path, data, f.env)
 	if err != nil {
 		return nil, err
 	}

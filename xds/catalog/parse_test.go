@@ -144,13 +144,17 @@ func replaced(data []byte, tok *token.Token, word string) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestLoadParsesAFileAndKnowsItsDirectory(t *testing.T) {
+func TestLoadParsesAFileAndMakesNamesInItAbsolute(t *testing.T) {
 	path := filepath.Join(corpus, "good", "reference.yaml")
 	c, err := Load(path, corpusEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := filepath.Join(corpus, "good", "gateway.crt"); c.Listen.TLS.CertFile != want {
+	want, err := filepath.Abs(filepath.Join(corpus, "good", "gateway.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen.TLS.CertFile != want {
 		t.Errorf("certificate %s, want %s", c.Listen.TLS.CertFile, want)
 	}
 	if _, err := Load(filepath.Join(corpus, "none.yaml"), nil); !errors.Is(err, os.ErrNotExist) {

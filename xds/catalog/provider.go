@@ -161,6 +161,10 @@ func (c *compiler) timeouts(path string, t timeouts, base Timeouts) Timeouts {
 	}
 }
 
+// Genuine tells whether the provider is the dialect's own vendor, whose API
+// refuses members it does not know, rather than one compatible with it.
+func (p *Provider) Genuine() bool { return p.Preset == string(p.Dialect) }
+
 // Slug gives the providers that a client may mean by one word: the provider of
 // that name first, then those made from the preset of that name; for
 // "preset/region" those of that preset in that region. The slice is shared.

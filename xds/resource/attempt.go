@@ -59,11 +59,17 @@ func (b *builder) attemptFilters(p *catalog.Provider) []*hcmv3.HttpFilter {
 		b.filter("envoy.filters.http.lua", &luav3.Lua{DefaultSourceCode: inline(guard.Stream())}),
 	}
 	if !b.o.NoUsage {
-		fs = append(fs, b.filter("envoy.filters.http.ai_protocol_manager", &aiv3.AiProtocolManager{
-			ResponseHandling: &aiv3.ResponseHandling{TokenUsage: &aiv3.TokenUsageExtraction{IncludeUnconfiguredRoutes: true}},
-		}))
+		fs = append(fs, b.usageFilter())
 	}
 	return append(fs, b.filter("envoy.filters.http.router", &routerv3.Router{SuppressEnvoyHeaders: true}))
+}
+
+// usageFilter reads token usage from answers into typed metadata, from which
+// access logs carry it.
+func (b *builder) usageFilter() *hcmv3.HttpFilter {
+	return b.filter("envoy.filters.http.ai_protocol_manager", &aiv3.AiProtocolManager{
+		ResponseHandling: &aiv3.ResponseHandling{TokenUsage: &aiv3.TokenUsageExtraction{IncludeUnconfiguredRoutes: true}},
+	})
 }
 
 // attemptStage streams answers: STREAMED with bodies sent ahead of the header
@@ -86,7 +92,7 @@ func (b *builder) attemptStage(p *catalog.Provider) *extprocv3.ExternalProcessor
 		StatusOnError:                           unavailable(),
 		AllowContentLengthHeader:                true,
 		MetadataOptions: &extprocv3.MetadataOptions{ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{
-			Untyped: []string{envoy.GuardNamespace},
+			Untyped: []string{envoy.GuardNamespace, envoy.ExchangeNamespace},
 		}},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	heapv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/fixed_heap/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 )
@@ -51,6 +52,7 @@ func (s Bootstrap) Build(inline *Set) (*bootstrapv3.Bootstrap, error) {
 		},
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{b.serviceCluster(envoy.ExtProcCluster, s.ExtProc)}},
 		OverloadManager: b.overload(s),
+		LayeredRuntime:  regexBounds(),
 	}
 	if inline == nil {
 		boot.StaticResources.Clusters = append(boot.StaticResources.Clusters, b.serviceCluster(envoy.XDSCluster, s.XDS))
@@ -60,6 +62,18 @@ func (s Bootstrap) Build(inline *Set) (*bootstrapv3.Bootstrap, error) {
 		boot.StaticResources.Listeners = inline.Listeners
 	}
 	return boot, b.err
+}
+
+// regexBounds lets the allow-lists of headers be expressions of their length.
+// They match in linear time, as all of RE2's do.
+func regexBounds() *bootstrapv3.LayeredRuntime {
+	bound := structpb.NewNumberValue(1 << 16)
+	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
+		Name: "dragoman",
+		LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: &structpb.Struct{Fields: map[string]*structpb.Value{
+			"re2.max_program_size.error_level": bound, "re2.max_program_size.warn_level": bound,
+		}}},
+	}}}
 }
 
 func dynamic() *bootstrapv3.Bootstrap_DynamicResources {

@@ -69,15 +69,22 @@ func Build(c *catalog.Catalog, o Options) (*Set, error) {
 	for _, p := range c.Providers {
 		s.Clusters = append(s.Clusters, b.providerCluster(p))
 	}
-	s.Listeners = append(s.Listeners, b.edgeListener(routes))
 	s.Routes = append(s.Routes, routes)
+	if c.Listen.External {
+		return s, b.failure()
+	}
+	s.Listeners = append(s.Listeners, b.edgeListener(routes))
 	if c.Listen.TLS != nil {
 		s.Secrets = append(s.Secrets, edgeSecret(c.Listen.TLS))
 	}
+	return s, b.failure()
+}
+
+func (b *builder) failure() error {
 	if b.err != nil {
-		return nil, fmt.Errorf("building Envoy resources: %w", b.err)
+		return fmt.Errorf("building Envoy resources: %w", b.err)
 	}
-	return s, nil
+	return nil
 }
 
 // any packs deterministically: the same message gives the same bytes.

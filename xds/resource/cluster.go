@@ -56,13 +56,14 @@ func (b *builder) attemptCluster(p *catalog.Provider) *clusterv3.Cluster {
 	return c
 }
 
-// passFailure tells an attempt listener what the express guard saw of the
-// attempt before; nothing is sent where there was none.
+// passFailure tells an attempt listener which exchange it serves, and what the
+// express guard saw of the attempt before; nothing where there was none.
 func passFailure() *headermutationv3.HeaderMutation {
 	return &headermutationv3.HeaderMutation{Mutations: &headermutationv3.Mutations{
-		RequestMutations: []*mutationv3.HeaderMutation{{Action: &mutationv3.HeaderMutation_Append{
-			Append: setHeader(envoy.FailedHeader, "%DYNAMIC_METADATA("+envoy.FailedNamespace+":"+envoy.FailedAttempt+")%"),
-		}}},
+		RequestMutations: []*mutationv3.HeaderMutation{
+			setAction("x-request-id", "%DYNAMIC_METADATA("+envoy.ExchangeNamespace+":"+envoy.FactExchange+")%"),
+			setAction(envoy.FailedHeader, "%DYNAMIC_METADATA("+envoy.FailedNamespace+":"+envoy.FailedAttempt+")%"),
+		},
 	}}
 }
 

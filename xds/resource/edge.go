@@ -52,7 +52,7 @@ func (b *builder) edgeManager(routes *routev3.RouteConfiguration) *hcmv3.HttpCon
 		// as model names are escaped that way.
 		NormalizePath:                 wrapperspb.Bool(true),
 		PathWithEscapedSlashesAction:  hcmv3.HttpConnectionManager_KEEP_UNCHANGED,
-		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{b.stripOurs()},
+		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{b.letIn()},
 		RequestHeadersTimeout:         seconds(10 * time.Second),
 		RequestTimeout:                seconds(5 * time.Minute),
 		StreamIdleTimeout:             seconds(b.edgeIdle()),
@@ -122,12 +122,17 @@ func unavailable() *typev3.HttpStatus {
 	return &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable}
 }
 
-// stripOurs removes headers with which a client would speak as Dragoman or
-// Envoy, before any route is looked at. Envoy protects its own from external
-// clients only, and counts loopback as internal.
-func (b *builder) stripOurs() *corev3.TypedExtensionConfig {
+// letIn removes what no part of the gateway reads and no provider may see,
+// before any route is looked at: also headers with which a client would speak
+// as Dragoman or Envoy (Envoy protects its own from external clients only, and
+// counts loopback as internal).
+func (b *builder) letIn() *corev3.TypedExtensionConfig {
+	allowed := requestHeaders
+	if len(b.c.Listen.CORSOrigins) > 0 {
+		allowed = append(append([]string(nil), requestHeaders...), corsHeaders...)
+	}
 	return b.extension("envoy.http.early_header_mutation.header_mutation", &earlyv3.HeaderMutation{
-		Mutations: []*mutationv3.HeaderMutation{removePrefix(envoy.HeaderPrefix), removePrefix("x-envoy-")},
+		Mutations: []*mutationv3.HeaderMutation{keepOnly(allowed)},
 	})
 }
 
@@ -138,11 +143,15 @@ func removePrefix(prefix string) *mutationv3.HeaderMutation {
 }
 
 // http2 keeps a stream's window at the buffer limit, so that a slow reader
-// holds no more than that per stream in each hop.
+// holds no more than that per stream in each hop. The connection's window has
+// room for all of its streams: what slow readers leave unread counts against
+// it, and once it is used up no other stream of the connection moves.
 func (b *builder) http2() *corev3.Http2ProtocolOptions {
+	const streams, largest = 1024, 1<<31 - 1 // RFC 9113, section 6.9.1
+	window := max(b.o.bufferLimit(), 65535)
 	return &corev3.Http2ProtocolOptions{
-		MaxConcurrentStreams:        u32(1024),
-		InitialStreamWindowSize:     u32(max(b.o.bufferLimit(), 65535)),
-		InitialConnectionWindowSize: u32(max(4*b.o.bufferLimit(), 1<<20)),
+		MaxConcurrentStreams:        u32(streams),
+		InitialStreamWindowSize:     u32(window),
+		InitialConnectionWindowSize: u32(uint32(min(uint64(streams)*uint64(window), largest))),
 	}
 }

@@ -2,6 +2,8 @@ package resource
 
 import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
+	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	codecv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/upstream_codec/v3"
 
@@ -16,6 +18,16 @@ import (
 func (b *builder) expressCluster(p *catalog.Provider) *clusterv3.Cluster {
 	c := b.endpoint(envoy.ExpressCluster(p.Name), p)
 	o := upstream(p)
+	// The whole answer's time limit. It is the cluster's, not the request's:
+	// the next target has its own.
+	o.CommonHttpProtocolOptions.MaxStreamDuration = seconds(p.Timeouts.Answer)
+	o.HttpFilters = append(o.HttpFilters,
+		b.filter("envoy.filters.http.header_mutation", expressHeaders()),
+	)
+	if !b.o.NoUsage {
+		// Before the guard, to see its answer: a first record of usage stays.
+		o.HttpFilters = append(o.HttpFilters, b.usageFilter())
+	}
 	o.HttpFilters = append(o.HttpFilters,
 		b.filter("envoy.filters.http.lua", &luav3.Lua{DefaultSourceCode: inline(guard.Answer())}),
 		// Ends every upstream filter chain.
@@ -23,4 +35,24 @@ func (b *builder) expressCluster(p *catalog.Provider) *clusterv3.Cluster {
 	)
 	c.TypedExtensionProtocolOptions = b.protocol(o)
 	return c
+}
+
+// expressHeaders hides what is ours from the provider, and from the client
+// what a provider would say in our name. Request headers are shared by all
+// attempts of a request: what is removed here stays removed, so the attempt
+// clusters set the exchange's id anew, from metadata.
+func expressHeaders() *headermutationv3.HeaderMutation {
+	m := &headermutationv3.Mutations{
+		RequestMutations: []*mutationv3.HeaderMutation{
+			removePrefix(envoy.HeaderPrefix), removePrefix("x-envoy-"), removePrefix("x-forwarded-"),
+			{Action: &mutationv3.HeaderMutation_Remove{Remove: "x-request-id"}},
+			setAction("accept-encoding", "identity"),
+		},
+		ResponseMutations: []*mutationv3.HeaderMutation{keepOnly(responseHeaders)},
+	}
+	return &headermutationv3.HeaderMutation{Mutations: m}
+}
+
+func setAction(name, value string) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: setHeader(name, value)}}
 }

@@ -74,11 +74,17 @@ func (r *edgeReply) format() *corev3.SubstitutionFormatString {
 }
 
 // attemptReplies marks what Envoy answered in a provider's stead, so that the
-// attempt stage can tell a refused connection from a provider's own 503.
+// attempt stage can tell a refused connection from a provider's own 503. The
+// client reads the body only where that stage is away itself: at the edge it
+// is an answer like any other.
 func (b *builder) attemptReplies() *hcmv3.LocalReplyConfig {
+	away := &edgeReplies[0]
 	return &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{{
-		Filter:       b.cel(notOurs),
-		HeadersToAdd: []*corev3.HeaderValueOption{setHeader(envoy.LocalReplyHeader, "%RESPONSE_FLAGS%")},
+		Filter:             b.cel(notOurs),
+		BodyFormatOverride: away.format(),
+		HeadersToAdd: []*corev3.HeaderValueOption{
+			setHeader(envoy.LocalReplyHeader, "%RESPONSE_FLAGS%"), setHeader("retry-after", away.retryAfter),
+		},
 	}}}
 }
 

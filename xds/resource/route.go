@@ -15,13 +15,17 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
+	"github.com/dragoman-gateway/dragoman/xds/resource/guard"
 )
 
 // edgeRoutes has one route per model, found by an exact match on the routing
 // header: Envoy walks plain routes linearly, and there may be hundreds.
 func (b *builder) edgeRoutes() *routev3.RouteConfiguration {
 	m := make(map[string]*xdsmatcherv3.Matcher_OnMatch, len(b.c.Models)+1)
-	m[envoy.ExpressRoute] = b.onMatch(b.modelRoute(envoy.ExpressRoute, b.expressDefault()))
+	express := b.modelRoute(envoy.ExpressRoute, b.expressDefault())
+	// What the answer's guard may hold, and what is kept for the next attempt.
+	express.RequestBodyBufferLimit = wrapperspb.UInt64(guard.AnswerBuffer)
+	m[envoy.ExpressRoute] = b.onMatch(express)
 	for _, model := range b.c.Models {
 		m[model.Name] = b.onMatch(b.modelRoute(model.Name, groups(model)))
 	}
@@ -98,12 +102,13 @@ func (b *builder) modelRoute(name string, gs []*groupv3.PriorityGroup) *routev3.
 
 // retryPolicy makes the next attempt. Attempt listeners turn every failure of
 // the table into a 5xx before it gets here; the status codes are for the
-// express lane, whose first answer is the provider's own. The cap comes with
-// each request (x-envoy-max-retries).
+// express lane, whose first answer is the provider's own: a redirect would lead
+// the client past the gateway, key and all. The cap comes with each request
+// (x-envoy-max-retries).
 func (b *builder) retryPolicy() *routev3.RetryPolicy {
 	return &routev3.RetryPolicy{
 		RetryOn:               "5xx,reset,connect-failure,refused-stream,retriable-status-codes,envoy-ratelimited",
-		RetriableStatusCodes:  []uint32{401, 402, 403, 404, 408, 429},
+		RetriableStatusCodes:  []uint32{301, 302, 303, 307, 308, 401, 402, 403, 404, 408, 429},
 		NumRetries:            u32(0),
 		PerTryTimeout:         seconds(b.attemptLimit()),
 		RefreshClusterOnRetry: true,

@@ -1,13 +1,14 @@
 -- The answer guard: an upstream filter of an express cluster. Nothing of ours
 -- sees an express answer, so this script holds its headers until the body is
 -- whole and gives the status 503 to what the next target may do better:
---   200 that is no chat completion: another media type, empty, cut short,
---       without choices (an error object under 200)
+--   200 that is no chat completion: another media type (a stream too, which
+--       nobody asked for), encoded, empty, cut short, without choices (an error
+--       object under 200)
 --   400 for a prompt that is too long or a feature the target lacks
--- Every other answer passes byte for byte. Event streams, encoded answers and
--- those longer than LONGEST are not held.
+-- Every other answer passes byte for byte. Encoded errors and answers longer
+-- than LONGEST are not held.
 
-local find, sub, byte, lower = string.find, string.sub, string.byte, string.lower
+local find, byte, lower, format = string.find, string.byte, string.lower, string.format
 
 -- Bytes of an answer that is held at most, by its content-length.
 local LONGEST = 262144
@@ -19,10 +20,18 @@ local HEAD = 2048
 -- Bytes of an error body that are read.
 local ERROR = 16384
 
+-- The words of dialect.faultWords.
 local REFUSALS = {
-  "context_length_exceeded", "maximum context length", "context window", "context length",
-  "prompt is too long", "input is too long", "too many tokens", "exceeds the maximum number of tokens",
-  "unsupported_parameter", "unsupported_value", "not supported", "unsupported parameter",
+  { "context_length_exceeded", "context" }, { "maximum context length", "context" },
+  { "context window", "context" }, { "context length", "context" }, { "prompt is too long", "context" },
+  { "input is too long", "context" }, { "too many tokens", "context" },
+  { "exceeds the maximum number of tokens", "context" }, { "maximum number of input tokens", "context" },
+  { "reduce the length of the messages", "context" }, { "maximum prompt length", "context" },
+  { "exceed_context_size", "context" }, { "max_prompt_tokens", "context" },
+  { "unsupported_parameter", "unsupported" }, { "unsupported_value", "unsupported" },
+  { "not supported", "unsupported" }, { "unsupported parameter", "unsupported" },
+  { "does not support", "unsupported" }, { "unrecognized request argument", "unsupported" },
+  { "extra inputs are not permitted", "unsupported" }, { "extra_forbidden", "unsupported" },
 }
 
 -- chosen tells whether text has a member choices with an element; nil if the
@@ -74,24 +83,41 @@ local function completion(body, n)
   return verdict == true
 end
 
--- refusal tells whether another target may accept what this one refused.
+-- refusal names why another target may accept what this one refused; nil if
+-- none will.
 local function refusal(body, n)
   local text = lower(body:getBytes(0, n < ERROR and n or ERROR))
   for i = 1, #REFUSALS do
-    if find(text, REFUSALS[i], 1, true) then return true end
+    if find(text, REFUSALS[i][1], 1, true) then return REFUSALS[i][2] end
   end
-  return false
+  return nil
+end
+
+-- fail leaves word of a failure for the attempt stage of the next target, which
+-- sees nothing of this one: the status, Retry-After in milliseconds, and what
+-- was wrong. What upstream filters write is the request's own metadata.
+local function fail(handle, status, why)
+  local headers = handle:headers()
+  local ms = tonumber(headers:get("retry-after-ms") or "")
+  local s = tonumber(headers:get("retry-after") or "")
+  if ms == nil then ms = s ~= nil and s * 1000 or 0 end
+  if ms < 0 or ms > 86400000 then ms = 0 end
+  handle:streamInfo():dynamicMetadata():set("dragoman.failed", "attempt", format("%s %d %s", status, ms, why))
 end
 
 function envoy_on_response(handle)
   local headers = handle:headers()
   local status = headers:get(":status")
-  if status ~= "200" and status ~= "400" then return end
+  if status ~= "200" and status ~= "400" then
+    if byte(status) >= 51 then fail(handle, status, "-") end -- 3xx, 4xx and 5xx
+    return
+  end
   local kind = lower(headers:get("content-type") or "")
-  if sub(kind, 1, 17) == "text/event-stream" then return end
   local coding = headers:get("content-encoding")
-  if coding ~= nil and coding ~= "identity" then return end
-  if status == "200" and find(kind, "json", 1, true) == nil then
+  local encoded = coding ~= nil and coding ~= "identity"
+  if encoded and status == "400" then return end
+  if status == "200" and (encoded or find(kind, "json", 1, true) == nil) then
+    fail(handle, status, "malformed")
     headers:replace(":status", "503")
     return
   end
@@ -100,13 +126,15 @@ function envoy_on_response(handle)
 
   local body = handle:body(true)
   local n = body ~= nil and body:length() or 0 -- nil where trailers come without data
-  local bad
+  local why
   if n == 0 then
-    bad = status == "200"
+    why = status == "200" and "empty" or nil
   elseif status == "200" then
-    bad = not completion(body, n)
+    why = not completion(body, n) and "malformed" or nil
   else
-    bad = refusal(body, n)
+    why = refusal(body, n)
   end
-  if bad then handle:headers():replace(":status", "503") end
+  if why == nil then return end
+  fail(handle, status, why)
+  handle:headers():replace(":status", "503")
 end

@@ -158,6 +158,10 @@ func TestAnswerIsRetriedWhereAnotherTargetMayDoBetter(t *testing.T) {
 	}
 	tests := map[string]reply{
 		"HTML":                     {header: map[string]string{"Content-Type": "text/html"}, writes: []string{"<html></html>"}},
+		"encoded":                  {writes: []string{"\x1f\x8b"}, header: map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"}},
+		"a stream":                 {writes: []string{role, finish}, header: map[string]string{"Content-Type": "text/event-stream"}},
+		"length in other words":    bad("Please reduce the length of the messages or completion."),
+		"support in other words":   bad("This model does not support tools"),
 		"no type":                  {header: map[string]string{"Content-Type": ""}, writes: []string{good}},
 		"empty":                    {},
 		"empty, with length":       {header: map[string]string{"Content-Type": "application/json", "Content-Length": "0"}},
@@ -214,13 +218,15 @@ func TestAnswerPassesUntouched(t *testing.T) {
 		"200 KB":                      {writes: []string{big(200000)}, header: sized(big(200000))},
 		"2 MB":                        {writes: []string{big(2000000)}, header: sized(big(2000000))},
 		"2 MB of unknown length":      {writes: each(big(2000000), 60000)},
-		"encoded":                     {writes: []string{"\x1f\x8b"}, header: map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"}},
-		"a stream":                    {writes: []string{role, finish}, header: map[string]string{"Content-Type": "text/event-stream"}},
-		"another status":              {status: http.StatusCreated, writes: []string{"<html>"}},
-		"a client's mistake":          {status: http.StatusBadRequest, writes: []string{object(`"error":{"message":"messages is missing"}`)}},
-		"an empty 400":                {status: http.StatusBadRequest},
-		"no room":                     {status: http.StatusTooManyRequests, writes: []string{"{}"}},
-		"choices past the read end":   {writes: []string{`{"pad":"` + strings.Repeat("x", 4000) + `","choices":[{}]}`}},
+		"an encoded error": {
+			status: http.StatusBadRequest, writes: []string{"\x1f\x8b"},
+			header: map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"},
+		},
+		"another status":            {status: http.StatusCreated, writes: []string{"<html>"}},
+		"a client's mistake":        {status: http.StatusBadRequest, writes: []string{object(`"error":{"message":"messages is missing"}`)}},
+		"an empty 400":              {status: http.StatusBadRequest},
+		"no room":                   {status: http.StatusTooManyRequests, writes: []string{"{}"}},
+		"choices past the read end": {writes: []string{`{"pad":"` + strings.Repeat("x", 4000) + `","choices":[{}]}`}},
 	}
 	for name, a := range tests {
 		for _, route := range []string{"h1", "h2"} {

@@ -27,10 +27,11 @@
 //     guard (it then sees an answer after it): a first record of usage, such
 //     as that of a broken answer, is never overwritten by a later attempt.
 //
-// They refuse encoded answers (any content-encoding but identity) and every
-// status but 200 and, for Answer, 400: those pass as they are. A stream that
-// HTTP/2 trailers end is passed on but cannot be added to; the beginning of an
-// unfinished usage event is then lost.
+// They refuse to read encoded answers (any content-encoding but identity): to
+// Answer one with status 200 is broken, all others pass as they are. So does
+// every status but 200 and, for Answer, 400. A stream that
+// HTTP/2 trailers end is passed on, but nothing can be added to it, and an
+// unfinished event that might have become a usage event is lost with them.
 //
 // Concurrency: a script's state belongs to one stream; nothing is shared.
 package guard

@@ -388,7 +388,7 @@ function envoy_on_response(handle)
   if rest == "" then return end
   if chunk ~= nil then
     pcall(chunk.setBytes, chunk, out .. rest)
-  elseif handle:trailers() == nil then -- with trailers, body(true) crashes Envoy
+  elseif handle:trailers() == nil then -- with trailers, using body(true) crashes Envoy
     handle:body(true):setBytes(rest)
   end
 end
