@@ -2,26 +2,33 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dragoman-gateway/dragoman/extproc"
 	"github.com/dragoman-gateway/dragoman/extproc/admin"
-	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
 type extprocCommand struct {
-	Catalog    string            `help:"The catalog file." type:"existingfile" default:"dragoman.yaml" env:"DRAGOMAN_CATALOG"`
-	Listen     string            `help:"Where Envoy connects: unix:PATH or host:port." default:"unix:dragoman-extproc.sock" env:"DRAGOMAN_EXTPROC_LISTEN"`
-	Xds        string            `help:"The xds process: unix:PATH or host:port." default:"unix:dragoman-xds.sock" env:"DRAGOMAN_XDS" xor:"order"`
-	Static     bool              `help:"Without xds: the order of targets is the catalog's (for 'dragoman envoy static')."`
-	Admin      string            `help:"Where health and metrics are served, host:port." default:"127.0.0.1:9911" env:"DRAGOMAN_ADMIN"`
-	AdminToken credential.Secret `help:"Token for /metrics where the admin listener is not on loopback." env:"DRAGOMAN_ADMIN_TOKEN" placeholder:"TOKEN"`
+	Catalog string `help:"The catalog file." default:"dragoman.yaml" env:"DRAGOMAN_CATALOG"`
+	Listen  string `help:"Where Envoy connects: unix:PATH or host:port." default:"${extproc_socket}" env:"DRAGOMAN_EXTPROC_LISTEN"`
+	Xds     string `help:"The xds process, unix:PATH or host:port." default:"${xds_socket}" env:"DRAGOMAN_XDS"`
+	Static  bool   `help:"Without xds: the order of targets is the catalog's. For 'dragoman envoy static'."`
+	Admin   string `help:"Where health and metrics are served, host:port. Not on loopback, /metrics wants the token in $$DRAGOMAN_ADMIN_TOKEN." default:"127.0.0.1:9911" env:"DRAGOMAN_ADMIN"`
 }
 
-// Run serves until a signal. Streams under way end with it: drain Envoy first.
+// Help says what cannot be seen from the flags.
+func (c *extprocCommand) Help() string {
+	return "Each Envoy has one of these beside it, best on a Unix socket, which this user and group may use. " +
+		"It needs the providers' credentials that the catalog names. Requests under way break off when it ends: drain Envoy first. " +
+		"The catalog is read again when it changes, credentials in files on SIGHUP."
+}
+
+// Run serves until a signal.
 func (c *extprocCommand) Run(ctx context.Context, log *slog.Logger, s streams) error {
 	return supervise(ctx, func(ctx context.Context, parts *errgroup.Group) error {
 		return c.start(ctx, parts, surroundings{log: log, streams: s})
@@ -29,46 +36,51 @@ func (c *extprocCommand) Run(ctx context.Context, log *slog.Logger, s streams) e
 }
 
 func (c *extprocCommand) start(ctx context.Context, parts *errgroup.Group, in surroundings) error {
-	log, s := in.log, in.streams
-	xds := c.Xds
-	if c.Static {
-		xds = ""
-	}
-	var p *extproc.Server
-	o := &origin{path: c.Catalog}
-	feed, err := o.open(ctx, s, catalog.WatchConfig{
-		OnChange: func(next *catalog.Catalog) {
-			if err := p.Use(next); err != nil {
-				log.Error("the changed catalog is not used; the last good one stays", "error", err)
-			}
-		},
-		OnError: func(err error) { log.Error("the changed catalog is not used; the last good one stays", "error", err) },
-	})
+	changes := newFollower(in.log)
+	feed, err := (&origin{path: c.Catalog}).open(ctx, in.streams, changes.watch(ctx))
 	if err != nil {
 		return err
 	}
 	parts.Go(func() error { feed.stop(); return nil })
 	metrics := registry()
-	if p, err = extproc.NewServer(extproc.ServerConfig{Logger: log, Metrics: metrics, Env: s.env, XDS: xds}, feed.first); err != nil {
-		return err
-	}
-	el, err := listen(c.Listen)
+	server, err := extproc.NewServer(extproc.ServerConfig{Logger: in.log, Metrics: metrics, Env: in.streams.env, XDS: c.order()}, feed.first)
 	if err != nil {
 		return err
 	}
-	al, err := listen(c.Admin)
+	changes.begin(feed.first, server.Use)
+	el, err := listen(place{c.Listen, "--listen"})
 	if err != nil {
 		return err
 	}
-	unready := func() []string {
-		if why := p.Unready(); why != "" {
+	al, err := listenAdmin(c.Admin, in, admin.Config{Metrics: metrics, Unready: func() []string {
+		if why := server.Unready(); why != "" {
 			return []string{"extproc: " + why}
 		}
 		return nil
+	}})
+	if err != nil {
+		return errors.Join(err, el.Close())
 	}
-	h := admin.Handler(admin.Config{Unready: unready, Metrics: metrics, Token: c.AdminToken, Loopback: isLoopback(c.Admin)})
-	parts.Go(func() error { return p.Serve(ctx, el) })
-	parts.Go(func() error { return serveHTTP(ctx, admin.Server(h), al) })
-	parts.Go(func() error { return reloadOnHangup(ctx, feed.reload) })
+	parts.Go(func() error { return server.Serve(ctx, el) })
+	parts.Go(func() error { return al.serve(ctx) })
+	parts.Go(func() error { return changes.hangup(ctx, feed.reload) })
+	c.greet(in.streams, feed.first, al)
 	return nil
+}
+
+// order is whom to ask for the order of targets; "" is the catalog.
+func (c *extprocCommand) order() string {
+	if c.Static {
+		return ""
+	}
+	return c.Xds
+}
+
+func (c *extprocCommand) greet(s streams, first *catalog.Catalog, al *adminListener) {
+	order := "the catalog's"
+	if !c.Static {
+		order = "from xds at " + c.Xds
+	}
+	fmt.Fprintf(s.out, "ext_proc serves %s\n  Envoy connects to  %s\n  order of targets   %s\n  admin              http://%s  (/healthz, /readyz, /metrics)\n",
+		sizes(first), c.Listen, order, al.Addr())
 }

@@ -3,18 +3,15 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
 // greet prints what is served and what to try next.
 func (g *gateway) greet() {
-	l := g.first.Listen
-	scheme := "http"
-	if l.TLS != nil {
-		scheme = "https"
-	}
-	base := fmt.Sprintf("%s://%s:%d", scheme, l.Address, l.Port)
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nDragoman serves %d models from %d providers at %s/v1\n", len(g.first.Models), len(g.first.Providers), base)
+	base := baseURL(g.first.Listen)
+	fmt.Fprintf(&b, "\nDragoman serves %s at %s/v1\n", sizes(g.first), base)
 	fmt.Fprintf(&b, "  admin    http://%s  (/healthz, /readyz, /metrics)\n", g.admin.Addr())
 	fmt.Fprintf(&b, "  Envoy    http://%s  (its own admin page)\n", g.envoy.AdminAddr())
 	switch {
@@ -26,12 +23,12 @@ func (g *gateway) greet() {
 		fmt.Fprintf(&b, "  catalog  none: providers switched on by their keys: %s\n", strings.Join(g.from.enabled, ", "))
 	}
 	g.greetKey(&b)
-	model := g.first.Models[0].Name
 	auth := ""
 	if !g.first.Open {
 		auth = " -H \"Authorization: Bearer $DRAGOMAN_KEY\""
 	}
-	fmt.Fprintf(&b, "\nTry:\n  curl -i %s/v1/chat/completions%s -H 'content-type: application/json' \\\n    -d '{\"model\":%q,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n", base, auth, model)
+	fmt.Fprintf(&b, "\nTry:\n  curl -i %s/v1/chat/completions%s -H 'content-type: application/json' \\\n    -d '{\"model\":%q,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n",
+		base, auth, g.first.Models[0].Name)
 	if g.from.fleet != nil {
 		fmt.Fprintf(&b, "\nThen break a provider and ask again; the answer comes from the next one:\n  curl -X POST 'http://%s/sim/alpha?status=503'\n  curl -X DELETE http://%s/sim/alpha   # mend it\n", g.admin.Addr(), g.admin.Addr())
 	}
@@ -39,10 +36,21 @@ func (g *gateway) greet() {
 	fmt.Fprint(g.streams.out, b.String())
 }
 
+// baseURL is where clients on this machine find the edge, without a path.
+func baseURL(l catalog.Listen) string {
+	scheme := "http"
+	if l.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + reachable(l)
+}
+
 // greetKey shows a client key that was just made, which is the only time it
-// can be seen.
+// can be seen, or says why nobody may ask.
 func (g *gateway) greetKey(b *strings.Builder) {
 	switch {
+	case g.from.keyFile == "" && !g.first.Open && len(g.first.Keys) == 0:
+		b.WriteString("  keys     none: every request is refused; make one with dragoman keys create\n")
 	case g.from.keyFile == "":
 	case !g.from.newKey.Set():
 		fmt.Fprintf(b, "  key      the one printed when it was made; to make a new one, delete %s\n", g.from.keyFile)

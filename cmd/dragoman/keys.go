@@ -5,10 +5,11 @@ import (
 	"fmt"
 
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
 type keysCommand struct {
-	Create keysCreateCommand `cmd:"" help:"Make a key: it is printed once, with the line that lets it in."`
+	Create keysCreateCommand `cmd:"" help:"Make a key. It is printed once, with the line that lets it in."`
 }
 
 type keysCreateCommand struct {
@@ -21,6 +22,13 @@ func (c *keysCreateCommand) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "The key, shown this once:\n  %s\n\nAdd to dragoman.yaml:\nkeys:\n  %s\n", key.Reveal(), identity.CatalogLine(c.Name, hash))
+	line := identity.CatalogLine(c.Name, hash)
+	// The catalog itself judges the name.
+	try := catalog.Demo(catalog.DemoAddresses{Alpha: "http://127.0.0.1:1", Beta: "http://127.0.0.1:2", Gamma: "http://127.0.0.1:3"})
+	try.Data = append(try.Data, "keys:\n  "+line+"\n"...)
+	if _, err := catalog.Parse(try); err != nil {
+		return fmt.Errorf("%q is no name for a key; write 1 to 63 letters, digits and . _ -, a letter or digit first", c.Name)
+	}
+	_, err = fmt.Fprintf(s.out, "The key, shown this once:\n  %s\n\nAdd to dragoman.yaml, below keys: if that is there already:\nkeys:\n  %s\n", key.Reveal(), line)
 	return err
 }

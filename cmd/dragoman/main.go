@@ -27,36 +27,44 @@ type streams struct {
 
 // commands is the command line.
 type commands struct {
-	LogLevel string `help:"Least level that is logged: debug, info, warn, error." enum:"debug,info,warn,error" default:"warn" env:"DRAGOMAN_LOG_LEVEL"`
+	LogLevel string `help:"Least level that is logged: ${enum}." enum:"debug,info,warn,error" default:"info" env:"DRAGOMAN_LOG_LEVEL"`
 
-	Run     runCommand     `cmd:"" help:"Serve everything from one process: Envoy, ext_proc and xDS (and a simulator where no provider key is set)."`
-	Extproc extprocCommand `cmd:"" help:"Serve ext_proc and access logs for one Envoy."`
+	Run     runCommand     `cmd:"" help:"Serve everything from one process: Envoy, ext_proc and xDS, and simulated providers where no provider key is set."`
+	Extproc extprocCommand `cmd:"" help:"Serve ext_proc and access logs for one Envoy that runs by itself."`
 	Xds     xdsCommand     `cmd:"" help:"Serve Envoy's configuration (ADS)."`
 	Check   checkCommand   `cmd:"" help:"Report every error of a catalog, with line and field."`
-	Envoy   envoyCommand   `cmd:"" help:"Print Envoy configuration: a whole bootstrap, pieces for an existing envoy.yaml, or a static one."`
+	Envoy   envoyCommand   `cmd:"" help:"Print Envoy configuration."`
 	Keys    keysCommand    `cmd:"" help:"Make client keys."`
-	Models  modelsCommand  `cmd:"" help:"List the models a catalog serves."`
-	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of dragoman.yaml."`
-	Sim     simCommand     `cmd:"" help:"Serve scripted providers that break on request."`
+	Models  modelsCommand  `cmd:"" help:"List the models that are served."`
+	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of dragoman.yaml, for editors."`
+	Sim     simCommand     `cmd:"" help:"Serve simulated providers that break on request."`
 	Version versionCommand `cmd:"" help:"Print the version and the Envoy it is measured against."`
 }
 
 func main() {
-	// The first signal asks for a drain, the second ends at once.
+	// The first signal asks for a drain; what a second one does is up to the
+	// command.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := execute(ctx, os.Args[1:], streams{out: os.Stdout, err: os.Stderr, env: os.LookupEnv})
 	stop()
 	os.Exit(code)
 }
 
+// newParser reads command lines into c. asked is called with a status where
+// the command line wants nothing but help.
+func newParser(ctx context.Context, c *commands, s streams, asked func(status int)) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("dragoman"),
+		kong.Description("An AI gateway that lives inside Envoy: one endpoint for the models of many providers."),
+		kong.Writers(s.out, s.err), kong.Exit(asked),
+		kong.Vars{"extproc_socket": defaultSocket(s, "extproc"), "xds_socket": defaultSocket(s, "xds")},
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+}
+
 // execute runs a command line and returns the exit status.
 func execute(ctx context.Context, args []string, s streams) int {
 	var c commands
-	exit := -1
-	parser, err := kong.New(&c, kong.Name("dragoman"),
-		kong.Description("An AI gateway that lives inside Envoy: one endpoint for hundreds of models."),
-		kong.UsageOnError(), kong.Writers(s.out, s.err), kong.Exit(func(code int) { exit = code }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	asked := -1
+	parser, err := newParser(ctx, &c, s, func(status int) { asked = status })
 	if err != nil {
 		fmt.Fprintln(s.err, "dragoman:", err)
 		return 2
@@ -65,11 +73,11 @@ func execute(ctx context.Context, args []string, s streams) int {
 		args = []string{"--help"}
 	}
 	parsed, err := parser.Parse(args)
-	if exit >= 0 {
-		return exit // help was asked for
+	if asked >= 0 {
+		return asked
 	}
 	if err != nil {
-		fmt.Fprintln(s.err, "dragoman:", err)
+		fmt.Fprintf(s.err, "dragoman: %v\nSee dragoman --help, or --help after a command.\n", err)
 		return 2
 	}
 	var level slog.Level

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -10,8 +11,8 @@ import (
 )
 
 type modelsCommand struct {
-	Catalog  string `help:"The catalog file." type:"existingfile" default:"dragoman.yaml" env:"DRAGOMAN_CATALOG"`
-	Provider string `help:"Only models this provider serves."`
+	Catalog  string `help:"The catalog file. Without it: dragoman.yaml if it is here, else the providers whose keys are in the environment." placeholder:"FILE" env:"DRAGOMAN_CATALOG"`
+	Provider string `help:"Only models this provider serves." placeholder:"NAME"`
 	JSON     bool   `help:"As JSON."`
 }
 
@@ -29,9 +30,12 @@ type targetRow struct {
 
 // Run lists the models in the order their targets are tried.
 func (c *modelsCommand) Run(s streams) error {
-	cat, err := catalog.Load(c.Catalog, nil)
+	cat, err := c.load(s)
 	if err != nil {
 		return err
+	}
+	if c.Provider != "" && cat.Provider(c.Provider) == nil {
+		return fmt.Errorf("--provider %s: the catalog has no provider of that name", c.Provider)
 	}
 	rows := c.rows(cat)
 	if c.JSON {
@@ -49,6 +53,20 @@ func (c *modelsCommand) Run(s streams) error {
 		fmt.Fprintf(w, "%s\t%s\n", r.Model, strings.Join(ts, "  "))
 	}
 	return w.Flush()
+}
+
+// load takes the catalog that `dragoman run` would take here.
+func (c *modelsCommand) load(s streams) (*catalog.Catalog, error) {
+	path := c.Catalog
+	if path == "" {
+		path = defaultCatalog
+		if _, err := os.Stat(path); err != nil {
+			if source, enabled := catalog.FromEnvironment(s.env); len(enabled) > 0 {
+				return catalog.Parse(source)
+			}
+		}
+	}
+	return loadCatalog(path, nil)
 }
 
 func (c *modelsCommand) rows(cat *catalog.Catalog) []modelRow {

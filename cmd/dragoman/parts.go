@@ -3,21 +3,18 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/admin"
+	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/xds"
-	"github.com/dragoman-gateway/dragoman/xds/resource"
 )
 
 // surroundings are what a command is given beside its flags.
@@ -39,45 +36,32 @@ func supervise(ctx context.Context, setup func(ctx context.Context, parts *errgr
 	return errors.Join(err, parts.Wait())
 }
 
-// listen opens unix:PATH (only for this user) or host:port.
-func listen(address string) (net.Listener, error) {
-	path, ok := strings.CutPrefix(address, "unix:")
-	if !ok {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			return nil, fmt.Errorf("%w; choose another address", err)
-		}
-		return l, nil
-	}
-	// A socket left by a process that was killed would refuse the next one.
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		_ = c.Close() //nolint:errcheck // only a probe
-		return nil, fmt.Errorf("%s is in use by another process", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	return l, os.Chmod(path, 0o600)
+// adminToken names the environment variable with the token for /metrics. It is
+// no flag: other users of the machine can read command lines.
+const adminToken = "DRAGOMAN_ADMIN_TOKEN"
+
+// adminListener is a process's own HTTP listener.
+type adminListener struct {
+	net.Listener
+	config admin.Config
 }
 
-// endpoint turns an address of listen into Envoy's view of it.
-func endpoint(address string) (resource.Endpoint, error) {
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		return resource.Endpoint{Socket: path}, nil
-	}
-	host, port, err := net.SplitHostPort(address)
+// listenAdmin opens it. c holds what is served beside the token's part.
+func listenAdmin(address string, in surroundings, c admin.Config) (*adminListener, error) {
+	l, err := listen(place{address, "--admin"})
 	if err != nil {
-		return resource.Endpoint{}, fmt.Errorf("address %q: want unix:PATH or host:port", address)
+		return nil, err
 	}
-	n, err := net.LookupPort("tcp", port)
-	if err != nil {
-		return resource.Endpoint{}, fmt.Errorf("address %q: %w", address, err)
+	token, _ := in.streams.env(adminToken)
+	c.Token, c.Loopback = credential.NewSecret(token), isLoopback(l.Addr().String())
+	if !c.Loopback && token == "" {
+		in.log.Warn("/metrics is closed: it is not on loopback, and no token is set", "address", l.Addr(), "variable", adminToken)
 	}
-	return resource.Endpoint{Host: host, Port: uint16(n)}, nil
+	return &adminListener{l, c}, nil
+}
+
+func (a *adminListener) serve(ctx context.Context) error {
+	return serveHTTP(ctx, admin.Server(admin.Handler(a.config)), a.Listener)
 }
 
 // registry is a Prometheus registry with the process's own metrics.

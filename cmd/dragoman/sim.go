@@ -14,8 +14,14 @@ import (
 )
 
 type simCommand struct {
-	Providers []string `arg:"" optional:"" help:"NAME=host:port for each provider." default:"alpha=127.0.0.1:9101,beta=127.0.0.1:9102,gamma=127.0.0.1:9103"`
-	Control   string   `help:"Where faults are set: POST /NAME?status=503, DELETE /NAME, GET /." default:"127.0.0.1:9100"`
+	Providers []string `arg:"" optional:"" help:"NAME=host:port for each provider, on loopback." default:"alpha=127.0.0.1:9101,beta=127.0.0.1:9102,gamma=127.0.0.1:9103"`
+	Control   string   `help:"Where faults are set, host:port." default:"127.0.0.1:9100" env:"DRAGOMAN_SIM_CONTROL"`
+}
+
+// Help shows how a provider is broken.
+func (c *simCommand) Help() string {
+	return "Break a provider with POST /NAME?status=503, mend it with DELETE /NAME, see all with GET /. " +
+		"Other faults: ?hang=headers, ?first=2s, ?reset=mid, ?error_first=true, ?listener=down."
 }
 
 // Run serves scripted providers until a signal.
@@ -27,16 +33,18 @@ func (c *simCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
-	l, err := listen(c.Control)
+	l, err := listen(place{c.Control, "--control"})
 	if err != nil {
 		return err
 	}
 	for _, st := range f.States() {
 		fmt.Fprintf(s.out, "%-10s %s\n", st.Name, f.URL(st.Name))
 	}
-	fmt.Fprintf(s.out, "\nBreak one:  curl -X POST 'http://%s/alpha?status=503'\nMend it:    curl -X DELETE http://%s/alpha\nPress Ctrl-C to stop.\n", l.Addr(), l.Addr())
+	first := f.States()[0].Name
+	fmt.Fprintf(s.out, "\nBreak one:  curl -X POST 'http://%s/%s?status=503'\nMend it:    curl -X DELETE http://%s/%s\nPress Ctrl-C to stop.\n", l.Addr(), first, l.Addr(), first)
 	return supervise(ctx, func(ctx context.Context, parts *errgroup.Group) error {
-		parts.Go(func() error { return serveHTTP(ctx, admin.Server(http.Handler(f.Control())), l) })
+		control := http.NewCrossOriginProtection().Handler(f.Control())
+		parts.Go(func() error { return serveHTTP(ctx, admin.Server(control), l) })
 		return nil
 	})
 }
@@ -47,7 +55,7 @@ func addProvider(f *simulator.Fleet, arg string) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := listen(place{address, "NAME=host:port"})
 	if err != nil {
 		return fmt.Errorf("provider %s: %w", name, err)
 	}

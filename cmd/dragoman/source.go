@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +17,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
-// defaultCatalog is looked for where no --catalog is given.
+// defaultCatalog is looked for where no catalog is named.
 const defaultCatalog = "dragoman.yaml"
 
 // origin is where a catalog comes from, and what came with it.
@@ -49,7 +48,11 @@ func findCatalog(path, state string, s streams) (*origin, error) {
 // environmentCatalog makes a client key the first time; its hash stays in the
 // state directory, the key itself nowhere.
 func environmentCatalog(state string, s streams) (*origin, error) {
-	o := &origin{keyFile: filepath.Join(state, "client-key.sha256")}
+	dir, err := stateDir(state, s)
+	if err != nil {
+		return nil, err
+	}
+	o := &origin{keyFile: filepath.Join(dir, "client-key.sha256")}
 	hash, err := readHash(o.keyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		if o.newKey, hash, err = identity.Generate(rand.Reader); err == nil {
@@ -88,7 +91,7 @@ func demoCatalog() (*origin, error) {
 }
 
 // feed gives the catalog now, and later ones to onChange as the file changes.
-// stop waits for the watcher's end; reload is called on SIGHUP.
+// stop waits for the watcher's end; reload reads the file at once.
 type feed struct {
 	first  *catalog.Catalog
 	reload func()
@@ -100,6 +103,9 @@ func (o *origin) open(ctx context.Context, s streams, on catalog.WatchConfig) (*
 		c, err := catalog.Parse(o.source)
 		return &feed{first: c, reload: func() {}, stop: func() {}}, err
 	}
+	if err := there(o.path); err != nil {
+		return nil, err
+	}
 	on.Path, on.Env = o.path, s.env
 	w, err := catalog.Watch(ctx, on)
 	if err != nil {
@@ -108,21 +114,38 @@ func (o *origin) open(ctx context.Context, s streams, on catalog.WatchConfig) (*
 	return &feed{first: w.Catalog(), reload: w.Reload, stop: w.Wait}, nil
 }
 
-// listenAt replaces where a catalog listens, as --listen asks.
-func listenAt(c *catalog.Catalog, listen string) (*catalog.Catalog, error) {
-	if listen == "" {
-		return c, nil
+// there says what to do about a catalog that is not.
+func there(path string) error {
+	_, err := os.Stat(path)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist) && path == defaultCatalog:
+		return errors.New("there is no dragoman.yaml here; name the catalog, or write one: see the README")
+	default:
+		return fmt.Errorf("the catalog: %w", err)
 	}
-	ap, err := netip.ParseAddrPort(listen)
-	if err != nil {
-		return nil, fmt.Errorf("--listen %s: give an IP address and port, such as 127.0.0.1:10000", listen)
+}
+
+// loadCatalog reads a file once. Without env, nobody asks whether the
+// variables it names are set.
+func loadCatalog(path string, env func(string) (string, bool)) (*catalog.Catalog, error) {
+	if err := there(path); err != nil {
+		return nil, err
 	}
-	if c.Open && !ap.Addr().IsLoopback() {
-		return nil, fmt.Errorf("--listen %s: a catalog with `open: true` may only listen on loopback", listen)
+	return catalog.Load(path, env)
+}
+
+// sizes says how much a catalog serves.
+func sizes(c *catalog.Catalog) string {
+	return fmt.Sprintf("%s from %s", count(len(c.Models), "model"), count(len(c.Providers), "provider"))
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
 	}
-	changed := *c
-	changed.Listen.Address, changed.Listen.Port = ap.Addr().String(), ap.Port()
-	return &changed, nil
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // stateDir is where a process keeps what must outlive it.
@@ -131,10 +154,10 @@ func stateDir(flag string, s streams) (string, error) {
 	if dir == "" {
 		if base, ok := s.env("XDG_STATE_HOME"); ok && base != "" {
 			dir = filepath.Join(base, "dragoman")
-		} else if home, err := os.UserHomeDir(); err == nil {
+		} else if home, ok := s.env("HOME"); ok && home != "" {
 			dir = filepath.Join(home, ".local", "state", "dragoman")
 		} else {
-			return "", fmt.Errorf("no state directory: %w; name one with --state", err)
+			return "", errors.New("no state directory: HOME is not set; name one with --state")
 		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

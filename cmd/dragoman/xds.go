@@ -2,33 +2,30 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
-	"net"
-	"os"
-	"os/signal"
-	"syscall"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dragoman-gateway/dragoman/extproc/admin"
-	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 	"github.com/dragoman-gateway/dragoman/xds/resource"
 )
 
 type xdsCommand struct {
-	Catalog    string            `help:"The catalog file." type:"existingfile" default:"dragoman.yaml" env:"DRAGOMAN_CATALOG"`
-	Listen     string            `help:"Where Envoy and ext_proc connect: unix:PATH or host:port." default:"unix:dragoman-xds.sock" env:"DRAGOMAN_XDS_LISTEN"`
-	Admin      string            `help:"Where health and metrics are served, host:port." default:"127.0.0.1:9912" env:"DRAGOMAN_ADMIN"`
-	AdminToken credential.Secret `help:"Token for /metrics where the admin listener is not on loopback." env:"DRAGOMAN_ADMIN_TOKEN" placeholder:"TOKEN"`
+	Catalog string `help:"The catalog file." default:"dragoman.yaml" env:"DRAGOMAN_CATALOG"`
+	Listen  string `help:"Where Envoy and ext_proc connect: unix:PATH or host:port." default:"${xds_socket}" env:"DRAGOMAN_XDS_LISTEN"`
+	Admin   string `help:"Where health and metrics are served, host:port. Not on loopback, /metrics wants the token in $$DRAGOMAN_ADMIN_TOKEN." default:"127.0.0.1:9912" env:"DRAGOMAN_ADMIN"`
 }
 
-// gatherer is what the admin listener shows as metrics.
-type gatherer = prometheus.Gatherer
+// Help says what cannot be seen from the flags.
+func (c *xdsCommand) Help() string {
+	return "It needs no provider credential: none stands in Envoy's configuration. " +
+		"Whoever connects may read that configuration: keep a TCP address to a private network. The catalog is read again when it changes."
+}
 
-// Run serves until a signal. It needs no credential: none stands in Envoy's
-// configuration.
+// Run serves until a signal. Envoys keep what they have when it ends.
 func (c *xdsCommand) Run(ctx context.Context, log *slog.Logger, s streams) error {
 	return supervise(ctx, func(ctx context.Context, parts *errgroup.Group) error {
 		return c.start(ctx, parts, surroundings{log: log, streams: s})
@@ -36,62 +33,35 @@ func (c *xdsCommand) Run(ctx context.Context, log *slog.Logger, s streams) error
 }
 
 func (c *xdsCommand) start(ctx context.Context, parts *errgroup.Group, in surroundings) error {
-	log, s := in.log, in.streams
 	metrics := registry()
-	control, err := newXDS(log, metrics)
+	control, err := newXDS(in.log, metrics)
 	if err != nil {
 		return err
 	}
-	keep := func(err error) {
-		if err != nil {
-			log.Error("the changed catalog is not used; the last good one stays", "error", err)
-		}
-	}
-	s.env = nil // secrets are ext_proc's to resolve
-	feed, err := (&origin{path: c.Catalog}).open(ctx, s, catalog.WatchConfig{
-		OnChange: func(next *catalog.Catalog) { keep(control.Offer(next, resource.Options{})) },
-		OnError:  keep,
-	})
+	changes := newFollower(in.log)
+	// Without env: secrets are ext_proc's to resolve.
+	feed, err := (&origin{path: c.Catalog}).open(ctx, streams{}, changes.watch(ctx))
 	if err != nil {
 		return err
 	}
 	parts.Go(func() error { feed.stop(); return nil })
-	xl, err := listen(c.Listen)
+	offer := func(next *catalog.Catalog) error { return control.Offer(next, resource.Options{}) }
+	if err := offer(feed.first); err != nil {
+		return err
+	}
+	changes.begin(feed.first, offer)
+	xl, err := listen(place{c.Listen, "--listen"})
 	if err != nil {
 		return err
 	}
-	al, err := listen(c.Admin)
+	al, err := listenAdmin(c.Admin, in, admin.Config{Unready: func() []string { return unready(control) }, Metrics: metrics})
 	if err != nil {
-		return err
+		return errors.Join(err, xl.Close())
 	}
-	h := admin.Handler(admin.Config{Unready: func() []string { return unready(control) }, Metrics: metrics, Token: c.AdminToken, Loopback: isLoopback(c.Admin)})
 	parts.Go(func() error { return control.Serve(ctx, xl) })
-	parts.Go(func() error { return serveHTTP(ctx, admin.Server(h), al) })
-	parts.Go(func() error { return reloadOnHangup(ctx, feed.reload) })
-	return control.Offer(feed.first, resource.Options{})
-}
-
-// reloadOnHangup calls reload on every SIGHUP until ctx is done.
-func reloadOnHangup(ctx context.Context, reload func()) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	for {
-		select {
-		case <-hup:
-			reload()
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// isLoopback tells whether host:port only accepts this machine.
-func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	parts.Go(func() error { return al.serve(ctx) })
+	parts.Go(func() error { return changes.hangup(ctx, feed.reload) })
+	fmt.Fprintf(in.streams.out, "xds serves the configuration for %s\n  Envoy and ext_proc connect to  %s\n  admin                          http://%s  (/healthz, /readyz, /metrics)\n",
+		sizes(feed.first), c.Listen, al.Addr())
+	return nil
 }

@@ -104,7 +104,7 @@ func reportState(ctx context.Context, s *extproc.Server, socket string) {
 		runtime.ReadMemStats(&m)
 		n, held := s.Open()
 		_ = json.NewEncoder(c).Encode(State{s.Unready() == "", n, held, runtime.NumGoroutine(), m.HeapInuse}) //nolint:errcheck // the asker notices
-		_ = c.Close()                                                                                       //nolint:errcheck // nothing follows
+		_ = c.Close()                                                                                         //nolint:errcheck // nothing follows
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/envoy/simulator"
 )
 
@@ -28,6 +29,8 @@ type wish struct {
 	// from is the provider whose answer is the right one; "" = none is, the
 	// answer must be visibly broken.
 	from string
+	// anyone may answer in its stead, as attempts of it may fail.
+	anyone bool
 	// words make the answers of two wishes differ.
 	words string
 }
@@ -57,13 +60,13 @@ func stillProviders(names ...string) (all []simulator.Config) {
 
 // answer gives the bytes that the provider's answer to this wish has, as the
 // client must see them. Target ids are the part of the name after the slash.
-func (g *Gateway) answer(w *wish) []byte {
+func (g *Gateway) answer(w *wish, from string) []byte {
 	_, id, _ := strings.Cut(w.model, "/")
 	rq := simulator.Request{Method: http.MethodPost, Body: []byte(w.body(id, true))}
 	if w.wantsUsage {
-		return g.Fleet.Provider(w.from).Body(rq)
+		return g.Fleet.Provider(from).Body(rq)
 	}
-	return g.Fleet.Provider(w.from).Body(rq, simulator.PartUsage)
+	return g.Fleet.Provider(from).Body(rq, simulator.PartUsage)
 }
 
 // Ways in which an exchange may fail a test.
@@ -108,7 +111,14 @@ func (g *Gateway) judge(w *wish, a *Answer) (whole bool, err error) {
 
 // right compares by bytes where nobody may touch them, else by content.
 func (g *Gateway) right(w *wish, a *Answer) bool {
-	want := g.answer(w)
+	from := w.from
+	if w.anyone {
+		from = a.Header.Get(envoy.ProviderHeader)
+	}
+	if g.Fleet.Provider(from) == nil {
+		return false
+	}
+	want := g.answer(w, from)
 	if !w.translated {
 		return bytes.Equal(a.Body, want)
 	}
@@ -119,7 +129,9 @@ func (g *Gateway) right(w *wish, a *Answer) bool {
 
 // problem checks that an error is what a client of OpenAI's API can read.
 func problem(a *Answer) error {
-	var p struct{ Error struct{ Message, Type string } }
+	var p struct {
+		Error struct{ Message, Type string }
+	}
 	if !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") ||
 		json.Unmarshal(a.Body, &p) != nil || p.Error.Message == "" || p.Error.Type == "" {
 		return errNoJSON
@@ -173,12 +185,16 @@ func said(body []byte, stream bool) (text string, ok bool) {
 	return "", false
 }
 
+// longAsk is what nobody waits for in peace.
+const longAsk = 10 * time.Second
+
 // crowd is clients that ask at once, over and over.
 type crowd struct {
-	asked, whole, broken, tried atomic.Int64
-	mu                          sync.Mutex
-	lies                        []error // guarded by mu
-	everybody                   sync.WaitGroup
+	asked, whole, broken atomic.Int64
+	mu                   sync.Mutex
+	lies                 []error     // guarded by mu
+	statuses             map[int]int // of broken answers, guarded by mu
+	everybody            sync.WaitGroup
 }
 
 // start lets n clients ask until they are told to stop or next, given the
@@ -198,10 +214,13 @@ func (c *crowd) start(ctx context.Context, g *Gateway, n int, next func(client, 
 }
 
 func (c *crowd) one(g *Gateway, w *wish) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(Scale(60, 180))*time.Second)
 	defer cancel()
-	c.tried.Add(1)
+	began := time.Now()
 	a, whole, err := g.ask(ctx, w)
+	if took := time.Since(began); took > longAsk {
+		g.logs.note("slow: %s took %s: %v %v", w.name, took, a, a.Err)
+	}
 	c.asked.Add(1)
 	switch {
 	case err != nil:
@@ -212,8 +231,26 @@ func (c *crowd) one(g *Gateway, w *wish) {
 		c.whole.Add(1)
 	case w.from != "":
 		c.broken.Add(1)
+		c.tally(a.Status)
 		g.logs.note("visibly broken: %s: %v %v", w.name, a, a.Err)
 	}
+}
+
+func (c *crowd) tally(status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.statuses == nil {
+		c.statuses = make(map[int]int)
+	}
+	c.statuses[status]++
+}
+
+// brokenWith tells how many broken answers had a status; 0 is a connection
+// that broke before there was one, 200 one that broke within the answer.
+func (c *crowd) brokenWith(status int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.statuses[status]
 }
 
 // end waits for all and fails the test for every answer that was neither right

@@ -46,6 +46,8 @@ var failovers = []fault{
 	{"400: context too long", `"context_length":true`, ""},
 	{"400: context too long, in pieces", `"context_length":true,"write":5,"chunked":true`, ""},
 	{"400: unsupported feature", `"unsupported":"seed"`, ""},
+	{"400: context too long, in other words", `"status":400,"message":"Please reduce the length of the messages or completion."`, ""},
+	{"400: unsupported feature, in other words", `"status":400,"message":"This model does not support tools."`, ""},
 	{"an error under status 200", `"error_first":true`, "JSON"},
 	{"an error event first of all", `"error_first":true`, "stream"},
 	{"an error event after the role", `"error_after_role":true`, "stream"},
@@ -54,9 +56,11 @@ var failovers = []fault{
 	{"an empty answer without length", `"empty":true,"chunked":true`, ""},
 	{"a malformed answer", `"malformed":true`, ""},
 	{"a truncated answer", `"truncate":true`, "JSON"},
-	{"a truncated answer of 100 KB", `"truncate":true,"size":100000`, "JSON"},
+	{"a truncated answer of 30 KB", `"truncate":true,"size":60000`, "JSON"},
 	{"a web page", `"html":true`, ""},
 	{"the other content type", `"wrong_type":true`, ""},
+	{"a redirect", `"status":302,"headers":{"location":"/elsewhere"}`, ""},
+	{"an encoding nobody asked for", `"headers":{"content-encoding":"br"}`, ""},
 }
 
 func TestEveryRowOfTheFailoverTableMakesTheNextAttempt(t *testing.T) {

@@ -56,6 +56,8 @@ type Options struct {
 	Child bool
 	// Concurrency is Envoy's worker threads; 0 = one a core.
 	Concurrency int
+	// RemoveAfter is how long xds keeps what nobody wants; 0 = its default.
+	RemoveAfter time.Duration
 	// Env resolves env: references; nil = the process's environment.
 	Env func(string) (string, bool)
 }
@@ -166,7 +168,8 @@ func (g *Gateway) socket(name string) string { return filepath.Join(g.dir, name+
 // startParts starts xds, and ext_proc here or as a child.
 func (g *Gateway) startParts(c *catalog.Catalog) {
 	log := slog.New(slog.NewTextHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	x, err := xds.New(xds.Config{Logger: log, Registerer: g.Metrics, Static: []string{envoy.ExtProcCluster, envoy.XDSCluster}})
+	x, err := xds.New(xds.Config{Logger: log, Registerer: g.Metrics, RemoveAfter: g.o.RemoveAfter,
+		Static: []string{envoy.ExtProcCluster, envoy.XDSCluster}})
 	if err != nil {
 		g.tb.Fatal(err)
 	}

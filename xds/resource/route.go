@@ -34,13 +34,16 @@ func (b *builder) edgeRoutes() *routev3.RouteConfiguration {
 		VirtualHosts: []*routev3.VirtualHost{{
 			Name:    "edge",
 			Domains: []string{"*"},
-			Matcher: &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherTree_{MatcherTree: &xdsmatcherv3.Matcher_MatcherTree{
-				Input: &xdscorev3.TypedExtensionConfig{
-					Name:        "envoy.matching.inputs.request_headers",
-					TypedConfig: b.any(&matcherv3.HttpRequestHeaderMatchInput{HeaderName: envoy.RouteHeader}),
-				},
-				TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{ExactMatchMap: &xdsmatcherv3.Matcher_MatcherTree_MatchMap{Map: m}},
-			}}},
+			Matcher: &xdsmatcherv3.Matcher{
+				MatcherType: &xdsmatcherv3.Matcher_MatcherTree_{MatcherTree: &xdsmatcherv3.Matcher_MatcherTree{
+					Input: &xdscorev3.TypedExtensionConfig{
+						Name:        "envoy.matching.inputs.request_headers",
+						TypedConfig: b.any(&matcherv3.HttpRequestHeaderMatchInput{HeaderName: envoy.RouteHeader}),
+					},
+					TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{ExactMatchMap: &xdsmatcherv3.Matcher_MatcherTree_MatchMap{Map: m}},
+				}},
+				OnNoMatch: b.undecided(),
+			},
 			// The attempt stage reads which attempt it serves.
 			IncludeRequestAttemptCount: true,
 			RetryPolicy:                b.retryPolicy(),
@@ -58,6 +61,17 @@ func (b *builder) onMatch(r *routev3.Route) *xdsmatcherv3.Matcher_OnMatch {
 	return &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{
 		Action: &xdscorev3.TypedExtensionConfig{Name: "route", TypedConfig: b.any(r)},
 	}}
+}
+
+// undecided is the route of a request before the router stage has chosen one.
+// The CORS filter stands before that stage and reads its policy from a route
+// that leads to a cluster: without one it lets no page in. A request that would
+// stay on it ends in an attempt listener, which refuses what it does not know.
+func (b *builder) undecided() *xdsmatcherv3.Matcher_OnMatch {
+	if len(b.c.Listen.CORSOrigins) == 0 {
+		return nil
+	}
+	return b.onMatch(b.modelRoute("undecided", b.expressDefault()))
 }
 
 // groups is the order of a model's targets as priority groups: attempt n goes

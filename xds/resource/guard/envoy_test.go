@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/dragoman-gateway/dragoman/envoy/binary"
 )
 
 // envoyProcess is a real Envoy that runs one static configuration.
@@ -45,9 +47,9 @@ func (b *lockedBuffer) String() string {
 // A crash fails the test.
 func startEnvoy(t *testing.T, resources string) *envoyProcess {
 	t.Helper()
-	binary := os.Getenv("ENVOY_PATH")
-	if binary == "" {
-		t.Fatal("the guard is proven on the real Envoy: set ENVOY_PATH to its binary")
+	path, _, err := binary.Find(t.Context(), binary.Options{Progress: os.Stderr})
+	if err != nil {
+		t.Fatalf("the guard is proven on the real Envoy and does not skip: %v", err)
 	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "envoy.yaml")
@@ -60,7 +62,7 @@ func startEnvoy(t *testing.T, resources string) *envoyProcess {
 	}
 	e := &envoyProcess{log: &lockedBuffer{}}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, binary, "-c", config, "--admin-address-path", address,
+	cmd := exec.CommandContext(ctx, path, "-c", config, "--admin-address-path", address,
 		"--disable-hot-restart", "--concurrency", "2", "--log-level", "warning", "--component-log-level", "misc:error")
 	cmd.Stdout, cmd.Stderr = e.log, e.log
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
