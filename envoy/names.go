@@ -99,8 +99,10 @@ const (
 	// (untyped), under FailedAttempt: "status retry-after-ms kind".
 	FailedNamespace = "dragoman.failed"
 	FailedAttempt   = "attempt"
-	// UsageNamespace holds Envoy's typed token usage.
-	UsageNamespace = "envoy.ai.token_usage"
+	// UsageNamespace holds, under UsageRaw, the usage object that a guard found
+	// in an answer, as the provider wrote it (untyped).
+	UsageNamespace = "dragoman.usage"
+	UsageRaw       = "raw"
 )
 
 // Keys within ExchangeNamespace.

@@ -5,7 +5,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
-	"github.com/dragoman-gateway/dragoman/extproc/meter"
 )
 
 // logBatch is an envoy.service.accesslog.v3.StreamAccessLogsMessage, of which
@@ -26,7 +25,8 @@ type logEntry struct {
 	status   int
 	kind     logKind
 	attempts int
-	usage    logUsage
+	// usage is the provider's own usage object, as a guard found it.
+	usage []byte
 }
 
 // logKind is the access_log_type of envoy.data.accesslog.v3.
@@ -36,12 +36,6 @@ const (
 	logDownstreamPeriodic logKind = 5
 	logDownstreamEnd      logKind = 6
 )
-
-// logUsage is an envoy.data.ai.v3.TokenUsage: tokens, inclusive of details.
-type logUsage struct {
-	seen   bool
-	tokens meter.Usage
-}
 
 func (l *logBatch) decode(data mem.BufferSlice) error {
 	l.data = append(l.data[:0], make([]byte, data.Len())...)
@@ -98,16 +92,17 @@ func (e *logEntry) decodeCommon(b []byte) error {
 	})
 }
 
-// decodeMetadata reads Metadata{1: filter_metadata, 2: typed_filter_metadata},
-// both maps by namespace.
+// decodeMetadata reads Metadata{1: filter_metadata}, a map by namespace.
 func (e *logEntry) decodeMetadata(b []byte) error {
 	return fields(b, func(num protowire.Number, v []byte, _ uint64) error {
-		namespace := bytesAt(v, 1)
-		switch {
-		case num == 1 && string(namespace) == envoy.ExchangeNamespace:
+		if num != 1 {
+			return nil
+		}
+		switch string(bytesAt(v, 1)) {
+		case envoy.ExchangeNamespace:
 			e.exchange = stringOf(bytesAt(v, 2), envoy.FactExchange)
-		case num == 2 && string(namespace) == envoy.UsageNamespace:
-			e.usage.decode(bytesAt(v, 2, 2)) // Any{2: value}
+		case envoy.UsageNamespace:
+			e.usage = stringOf(bytesAt(v, 2), envoy.UsageRaw)
 		}
 		return nil
 	})
@@ -123,17 +118,6 @@ func stringOf(b []byte, key string) (value []byte) {
 		return nil
 	})
 	return value
-}
-
-// decode reads TokenUsage{3: input, 4: output, 6: {1: cached, 2: cache
-// creation}, 7: {1: reasoning}}; counts are UInt64Value.
-func (u *logUsage) decode(b []byte) {
-	u.seen = len(b) > 0
-	u.tokens.Input = varintAt(b, 3, 1)
-	u.tokens.Output = varintAt(b, 4, 1)
-	u.tokens.CacheRead = varintAt(b, 6, 1, 1)
-	u.tokens.CacheWrite = varintAt(b, 6, 2, 1)
-	u.tokens.Reasoning = varintAt(b, 7, 1, 1)
 }
 
 // bytesAt follows a path of field numbers through nested messages; nil where

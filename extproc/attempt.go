@@ -167,13 +167,13 @@ func (a *attempt) request() (done bool, err error) {
 	}
 	t := a.target
 	r := &reply{
-		part: toRequestHeaders, op: replaceBody, body: out,
+		part: toRequestHeaders, op: replaceBody, more: out,
 		remove: a.x.expressHeaders,
-		set: []setHeader{
-			{":path", []byte(t.Provider.BaseURL.Path + a.codec.Path(&a.x.envelope, a.dialectTarget()))},
-			{"content-length", strconv.AppendInt(nil, int64(len(out)), 10)},
-			{"content-type", []byte("application/json")},
-		},
+	}
+	r.set = []setHeader{
+		{":path", []byte(t.Provider.BaseURL.Path + a.codec.Path(&a.x.envelope, a.dialectTarget()))},
+		{"content-length", strconv.AppendInt(nil, int64(r.bodySize()), 10)},
+		{"content-type", []byte("application/json")},
 	}
 	for _, h := range a.x.view.credentials.Headers(t.Provider.Name) {
 		r.set = append(r.set, setHeader{h.Name, h.Value})
@@ -209,18 +209,18 @@ func (a *attempt) dialectTarget() dialect.Target {
 }
 
 // encode writes the request for this target, always from the pristine one.
-func (a *attempt) encode(body []byte) ([]byte, *llm.Problem) {
+func (a *attempt) encode(body []byte) ([][]byte, *llm.Problem) {
 	const room = 64 // for the model id and the usage option
 	t := a.dialectTarget()
 	if !a.translate {
-		return a.codec.Patch(make([]byte, 0, len(body)+len(t.ID)+room), body, &a.x.envelope, t), nil
+		return a.codec.Patch(body, &a.x.envelope, t), nil
 	}
 	rq, p := a.x.codec.DecodeRequest(body)
 	if p != nil {
 		return nil, p
 	}
 	out, _, p := a.codec.EncodeRequest(make([]byte, 0, len(body)+room), rq, t)
-	return out, p
+	return [][]byte{out}, p
 }
 
 // The two orders a guard can get, encoded once.

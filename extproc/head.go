@@ -14,6 +14,7 @@ type head struct {
 	method, path    []byte
 	contentType     []byte
 	contentEncoding []byte
+	upgrade         []byte
 	contentLength   int64 // -1 = not said
 	presented       identity.Presented
 	// strip names the headers no provider may see.
@@ -41,6 +42,8 @@ func readHead(m *message, h *head) {
 			h.contentType = value
 		case "content-encoding":
 			h.contentEncoding = value
+		case "upgrade":
+			h.upgrade = value
 		case "content-length":
 			h.contentLength = parseLength(value)
 			continue
@@ -64,6 +67,12 @@ func parseLength(b []byte) int64 {
 func (h *head) checkPost(limit int64) *llm.Problem {
 	if string(h.method) != "POST" {
 		return &llm.Problem{Kind: llm.MethodNotAllowed, Message: "Use POST for this endpoint, not " + printable(h.method) + "."}
+	}
+	// What follows an upgrade is no body with an end, so Envoy would wait for
+	// it as long as it waits for any.
+	if len(h.upgrade) > 0 {
+		return &llm.Problem{Kind: llm.Forbidden, Code: "unsupported_upgrade",
+			Message: "The gateway does not serve upgrades to " + printable(h.upgrade) + "; send a plain POST."}
 	}
 	if t := bytes.TrimSpace(h.contentType); len(t) > 0 && !isJSON(t) {
 		return &llm.Problem{Kind: llm.UnsupportedMedia, Param: "content-type",

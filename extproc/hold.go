@@ -131,6 +131,9 @@ func (a *attempt) takeBody(m *message) (done bool, err error) {
 
 // rule carries out what the watch decided.
 func (a *attempt) rule(r ruling) (done bool, err error) {
+	if r.usage != nil {
+		a.s.used(a.target.Provider.Name, r.usage)
+	}
 	switch r.do {
 	case keepHolding:
 		return false, nil

@@ -37,7 +37,8 @@ type reply struct {
 	remove [][]byte
 	op     bodyOp
 	body   []byte
-	end    bool // of the stream, with streamedBody
+	more   [][]byte // what follows body, uncopied
+	end    bool     // of the stream, with streamedBody
 	// reroute makes Envoy look at its routes again.
 	reroute bool
 	status  int // of an immediate answer
@@ -60,16 +61,17 @@ const continueAndReplace = 1
 func (r *reply) encode() mem.BufferSlice {
 	inner := r.innerSize()
 	n := protowire.SizeTag(protowire.Number(r.part)) + protowire.SizeBytes(inner)
-	head := n - len(r.body)
+	size := r.bodySize()
+	head := n - size
 	if len(r.facts) > 0 {
 		head += protowire.SizeTag(8) + protowire.SizeBytes(len(r.facts))
 	}
 	if len(r.chain) > 0 {
 		head += protowire.SizeTag(13) + protowire.SizeBytes(len(r.chain))
 	}
-	small := len(r.body) <= 4<<10
+	small := size <= 4<<10
 	if small {
-		head += len(r.body)
+		head += size
 	}
 	pool := mem.DefaultBufferPool()
 	buf := pool.Get(head)
@@ -80,11 +82,27 @@ func (r *reply) encode() mem.BufferSlice {
 	b = protowire.AppendVarint(b, uint64(inner))
 	b = r.appendInner(b)
 	if small {
-		*buf = append(b, r.body...)
+		b = append(b, r.body...)
+		for _, p := range r.more {
+			b = append(b, p...)
+		}
+		*buf = b
 		return mem.BufferSlice{mem.NewBuffer(buf, pool)}
 	}
 	*buf = b
-	return mem.BufferSlice{mem.NewBuffer(buf, pool), mem.SliceBuffer(r.body)}
+	out := append(make(mem.BufferSlice, 0, 2+len(r.more)), mem.NewBuffer(buf, pool), mem.SliceBuffer(r.body))
+	for _, p := range r.more {
+		out = append(out, mem.SliceBuffer(p))
+	}
+	return out
+}
+
+func (r *reply) bodySize() int {
+	n := len(r.body)
+	for _, p := range r.more {
+		n += len(p)
+	}
+	return n
 }
 
 // innerSize is the size of the oneof's message, body included.
@@ -162,13 +180,13 @@ func (r *reply) appendCommon(b []byte) []byte {
 // 1: body, 2: end_of_stream}}.
 func (r *reply) bodyMutationSize() int {
 	if r.op == replaceBody {
-		return protowire.SizeTag(1) + protowire.SizeBytes(len(r.body))
+		return protowire.SizeTag(1) + protowire.SizeBytes(r.bodySize())
 	}
 	return protowire.SizeTag(3) + protowire.SizeBytes(r.streamedSize())
 }
 
 func (r *reply) streamedSize() int {
-	n := protowire.SizeTag(1) + protowire.SizeBytes(len(r.body))
+	n := protowire.SizeTag(1) + protowire.SizeBytes(r.bodySize())
 	if r.end {
 		n += 2
 	}
@@ -186,7 +204,7 @@ func (r *reply) appendBodyMutation(b []byte) []byte {
 		}
 	}
 	b = protowire.AppendTag(b, 1, protowire.BytesType)
-	return protowire.AppendVarint(b, uint64(len(r.body)))
+	return protowire.AppendVarint(b, uint64(r.bodySize()))
 }
 
 // immediateSize is that of ImmediateResponse{1: HttpStatus{1: code}, 2:
@@ -198,7 +216,7 @@ func (r *reply) immediateSize() int {
 		n += protowire.SizeTag(2) + protowire.SizeBytes(m)
 	}
 	n += protowire.SizeTag(5) + protowire.SizeBytes(len(envoy.AnswerDetails))
-	return n + protowire.SizeTag(3) + protowire.SizeBytes(len(r.body))
+	return n + protowire.SizeTag(3) + protowire.SizeBytes(r.bodySize())
 }
 
 func (r *reply) appendImmediate(b []byte) []byte {
@@ -214,7 +232,7 @@ func (r *reply) appendImmediate(b []byte) []byte {
 	b = protowire.AppendTag(b, 5, protowire.BytesType)
 	b = protowire.AppendString(b, envoy.AnswerDetails)
 	b = protowire.AppendTag(b, 3, protowire.BytesType)
-	return protowire.AppendVarint(b, uint64(len(r.body)))
+	return protowire.AppendVarint(b, uint64(r.bodySize()))
 }
 
 // mutationSize is that of HeaderMutation{1: HeaderValueOption{1: HeaderValue{

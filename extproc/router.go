@@ -22,9 +22,9 @@ type stream interface {
 	SendMsg(m any) error
 }
 
-// ExpressLimit is the largest body in bytes of an express request: Envoy keeps
-// it for the retry, within its buffer limit.
-const ExpressLimit = 64 << 10
+// ExpressLimit is the largest body in bytes of an express request. Envoy keeps
+// it for the next attempt; larger ones it should not hold.
+const ExpressLimit = 256 << 10
 
 // routing is the router stage of one request.
 type routing struct {
@@ -234,7 +234,7 @@ func (r *routing) send(x *exchange) error {
 	if x.chain.Override {
 		head.chain = encodeChain(x.chain.Targets, false)
 	}
-	return r.answer(&head, nil)
+	return r.answer(&head, &reply{part: toRequestBody, op: streamedBody})
 }
 
 // sendExpress rewrites the request for its first target here and now: one
@@ -242,7 +242,7 @@ func (r *routing) send(x *exchange) error {
 func (r *routing) sendExpress(x *exchange) error {
 	t := x.chain.Targets[0]
 	target := dialect.Target{ID: t.ID, BasePath: t.Provider.BaseURL.Path}
-	body := x.codec.Patch(make([]byte, 0, len(x.body)+len(t.ID)), x.body, &x.envelope, target)
+	body := &reply{part: toRequestBody, op: streamedBody, more: x.codec.Patch(x.body, &x.envelope, target)}
 	head := reply{
 		part:    toRequestHeaders,
 		reroute: true,
@@ -255,7 +255,7 @@ func (r *routing) sendExpress(x *exchange) error {
 			{"x-envoy-max-retries", strconv.AppendInt(nil, int64(len(x.chain.Targets)-1), 10)},
 			{":path", []byte(t.Provider.BaseURL.Path + x.codec.Path(&x.envelope, target))},
 			{":authority", []byte(t.Provider.BaseURL.Authority())},
-			{"content-length", strconv.AppendInt(nil, int64(len(body)), 10)},
+			{"content-length", strconv.AppendInt(nil, int64(body.bodySize()), 10)},
 		},
 	}
 	if len(r.head.contentType) == 0 {
@@ -283,11 +283,12 @@ func (r *routing) facts(x *exchange) []byte {
 }
 
 // answer sends headers and the whole body; the stage is over then.
-func (r *routing) answer(head *reply, body []byte) error {
+func (r *routing) answer(head, body *reply) error {
 	if err := r.st.SendMsg(head); err != nil {
 		return nil //nolint:nilerr // the client left; the access log ends the exchange
 	}
-	err := r.st.SendMsg(&reply{part: toRequestBody, op: streamedBody, body: body, end: !r.trailers})
+	body.end = !r.trailers
+	err := r.st.SendMsg(body)
 	if err == nil && r.trailers {
 		err = r.st.SendMsg(&reply{part: toRequestTrailers})
 	}

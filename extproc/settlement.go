@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
 )
 
@@ -76,8 +78,8 @@ func (s *Service) settleEntry(e *logEntry, edge bool, now time.Time) {
 	if !ok {
 		return
 	}
-	if provider, ok := envoy.ProviderOf(string(e.cluster)); ok && e.usage.seen {
-		s.meter.Tokens(provider, e.usage.tokens)
+	if provider, ok := envoy.ProviderOf(string(e.cluster)); ok && len(e.usage) > 0 {
+		s.logged(provider, e.usage)
 	}
 	if !edge {
 		return
@@ -90,6 +92,26 @@ func (s *Service) settleEntry(e *logEntry, edge bool, now time.Time) {
 	case logDownstreamEnd:
 		s.end(id, e.status, now)
 	}
+}
+
+// logged counts the usage that a guard found in an answer.
+func (s *Service) logged(provider string, raw []byte) {
+	p := s.view.Load().catalog.Provider(provider)
+	if p == nil {
+		return // removed since
+	}
+	s.used(provider, table.Codec(p.Dialect).DecodeUsage(raw))
+}
+
+// used counts what an attempt used; nil is nothing known.
+func (s *Service) used(provider string, u *llm.Usage) {
+	if u == nil {
+		return
+	}
+	n := func(o llm.Opt[llm.Tokens]) uint64 { return uint64(max(o.Or(0), 0)) }
+	s.meter.Tokens(provider, meter.Usage{
+		Input: n(u.Input), Output: n(u.Output), CacheRead: n(u.CacheRead), CacheWrite: n(u.CacheWrite), Reasoning: n(u.Reasoning),
+	})
 }
 
 // end settles an exchange; only the first of several entries does.

@@ -71,6 +71,7 @@ func TestRequestsAreJudgedBeforeTheirBody(t *testing.T) {
 		{"a vendor's JSON", head{method: []byte("POST"), contentType: []byte("application/vnd.x+json")}, llm.NumKinds},
 		{"GET", head{method: []byte("GET")}, llm.MethodNotAllowed},
 		{"a form", head{method: []byte("POST"), contentType: []byte("multipart/form-data")}, llm.UnsupportedMedia},
+		{"an upgrade", head{method: []byte("POST"), upgrade: []byte("websocket")}, llm.Forbidden},
 		{"gzip", head{method: []byte("POST"), contentEncoding: []byte("gzip")}, llm.UnsupportedMedia},
 		{"a length over the limit", head{method: []byte("POST"), contentLength: 11}, llm.TooLarge},
 	}

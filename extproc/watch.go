@@ -26,6 +26,9 @@ type ruling struct {
 	outcome chain.Outcome
 	out     []byte
 	last    bool // nothing follows
+	// usage is what a whole answer says it used; nil where only the guard sees
+	// its end.
+	usage *llm.Usage
 }
 
 func failed(p *llm.Problem) ruling {
@@ -80,6 +83,7 @@ type translateWatch struct {
 	out       []byte // written while held
 	size      int
 	committed bool
+	usage     llm.Usage
 }
 
 func (w *translateWatch) feed(chunk []byte, end bool) ruling {
@@ -99,6 +103,9 @@ func (w *translateWatch) feed(chunk []byte, end bool) ruling {
 			return failed(ev.Problem)
 		}
 		w.committed = w.committed || ev.Carries()
+		if ev.Usage != nil {
+			w.usage.Merge(*ev.Usage)
+		}
 		out = w.writer.Write(out, *ev)
 	}
 	if end {
@@ -109,7 +116,11 @@ func (w *translateWatch) feed(chunk []byte, end bool) ruling {
 		return ruling{}
 	}
 	w.out = nil
-	return ruling{do: replaceIt, out: out, last: end}
+	r := ruling{do: replaceIt, out: out, last: end}
+	if end {
+		r.usage = &w.usage
+	}
+	return r
 }
 
 // maxAnswer bounds a JSON answer that must be translated as a whole.
@@ -168,11 +179,12 @@ func (w *answerWatch) whole() ruling {
 		r := failed(p)
 		r.outcome.Empty = len(w.buf) == 0
 		return r
-	case !w.translate:
-		return ruling{do: leaveIt}
-	default:
-		return ruling{do: replaceIt, out: w.client.EncodeAnswer(nil, events, w.reply), last: true}
 	}
+	usage := w.codec.DecodeUsage(w.codec.FindUsage(w.buf))
+	if !w.translate {
+		return ruling{do: leaveIt, usage: usage}
+	}
+	return ruling{do: replaceIt, out: w.client.EncodeAnswer(nil, events, w.reply), last: true, usage: usage}
 }
 
 // errorWatch reads an error answer and judges whose problem it is.

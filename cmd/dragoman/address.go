@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,7 +48,7 @@ func listen(p place) (net.Listener, error) {
 	if _, _, err := net.SplitHostPort(p.address); err != nil {
 		return nil, fmt.Errorf("%s %s: give unix:PATH or host:port", p.flag, p.address)
 	}
-	l, err := net.Listen("tcp", p.address)
+	l, err := bind("tcp", p.address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is already in use; choose another with %s", p.address, p.flag)
@@ -55,6 +56,12 @@ func listen(p place) (net.Listener, error) {
 		return nil, fmt.Errorf("%w; choose another address with %s", err, p.flag)
 	}
 	return l, nil
+}
+
+// bind listens. It takes no time, so there is no context to end it.
+func bind(network, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(context.Background(), network, address)
 }
 
 // listenUnix opens a socket for this user and group alone: whoever connects
@@ -67,8 +74,9 @@ func listenUnix(path string) (net.Listener, error) {
 		return nil, err
 	}
 	// A socket left by a process that was killed would refuse the next one.
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		_ = c.Close() //nolint:errcheck // only a probe
+	dialer := net.Dialer{Timeout: time.Second}
+	if c, err := dialer.DialContext(context.Background(), "unix", path); err == nil {
+		_ = c.Close() // only a probe
 		return nil, errors.New("in use by another process")
 	}
 	info, err := os.Lstat(path)
@@ -83,7 +91,7 @@ func listenUnix(path string) (net.Listener, error) {
 			return nil, err
 		}
 	}
-	l, err := net.Listen("unix", path)
+	l, err := bind("unix", path)
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func checkLive(ctx context.Context, cat *catalog.Catalog, s streams) error {
 			return nil
 		})
 	}
-	_ = asking.Wait() //nolint:errcheck // failures has them all
+	_ = asking.Wait() // failures has them all
 	for i, p := range cat.Providers {
 		if failures[i] != nil {
 			words[i] = "FAILED: " + failures[i].Error()

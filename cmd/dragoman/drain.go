@@ -20,7 +20,7 @@ func (g *gateway) serve(ctx, serving context.Context) error {
 	defer listening.Wait()
 	served, stop := context.WithCancel(serving)
 	defer stop()
-	listening.Go(func() { _ = g.changes.hangup(served, g.reload) }) //nolint:errcheck // it has none
+	listening.Go(func() { _ = g.changes.hangup(served, g.reload) }) // it has no error to give
 	select {
 	case <-g.envoy.Done():
 		return fmt.Errorf("envoy ended by itself: %w", g.envoy.ExitErr())

@@ -16,9 +16,10 @@ import (
 	"github.com/dragoman-gateway/dragoman/envoy/simulator"
 )
 
-// inFlight checks how many requests the demo's alpha works on.
-func inFlight(t *testing.T, g *running, want int) func() error {
-	return func() error {
+// awaitInFlight waits until the demo's alpha works on that many requests.
+func awaitInFlight(t *testing.T, g *running, want int64) {
+	t.Helper()
+	envoytest.Eventually(t, patience, "alpha has the requests", func() error {
 		a, err := ask(t, http.MethodGet, g.admin+"/sim/", "")
 		if err != nil {
 			return err
@@ -27,11 +28,11 @@ func inFlight(t *testing.T, g *running, want int) func() error {
 		if err := json.Unmarshal([]byte(a.body), &states); err != nil {
 			return fmt.Errorf("%w: %v", err, a)
 		}
-		if got := states[0].Stats.InFlight; int(got) != want {
+		if got := states[0].Stats.InFlight; got != want {
 			return fmt.Errorf("%d requests in flight, want %d", got, want)
 		}
 		return nil
-	}
+	})
 }
 
 func TestAnOpenStreamOutlivesSIGTERMAndNewRequestsDoNot(t *testing.T) {
@@ -52,7 +53,7 @@ func TestAnOpenStreamOutlivesSIGTERMAndNewRequestsDoNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // only read
 	lines := bufio.NewScanner(resp.Body)
 	if !lines.Scan() {
 		t.Fatalf("no stream: %v", lines.Err())
@@ -103,7 +104,7 @@ func awaitRefusal(address string) error {
 			return nil
 		}
 		if err == nil {
-			_ = c.Close() //nolint:errcheck // only a probe
+			_ = c.Close() // only a probe
 		}
 	}
 	return errors.New("new connections are still taken")

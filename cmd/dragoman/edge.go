@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -47,7 +48,7 @@ func (e *edge) place(c *catalog.Catalog) (*catalog.Catalog, error) {
 
 // freePort asks the kernel. Envoy would not tell which port it got.
 func freePort(address string) (uint16, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	l, err := bind("tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
 		return 0, err
 	}
@@ -61,5 +62,9 @@ func reachable(l catalog.Listen) string {
 	if ip, err := netip.ParseAddr(address); err == nil && ip.IsUnspecified() {
 		address = "127.0.0.1"
 	}
-	return net.JoinHostPort(address, fmt.Sprint(l.Port))
+	return hostPort(catalog.Listen{Address: address, Port: l.Port})
+}
+
+func hostPort(l catalog.Listen) string {
+	return net.JoinHostPort(l.Address, strconv.FormatUint(uint64(l.Port), 10))
 }

@@ -134,6 +134,7 @@ func piecesComment(c *catalog.Catalog) string {
 # static_resources     ways to ext_proc and xds
 # dynamic_resources    providers and models come over ADS. Envoy takes listeners and clusters from one source only: if
 #                      yours has one already, put what 'dragoman envoy static' prints into static_resources instead
+# layered_runtime      room for the regular expression that holds the allowed headers
 # bootstrap_extensions internal listeners, through which each attempt passes
 #
 `

@@ -38,7 +38,7 @@ func supervise(ctx context.Context, setup func(ctx context.Context, parts *errgr
 
 // adminToken names the environment variable with the token for /metrics. It is
 // no flag: other users of the machine can read command lines.
-const adminToken = "DRAGOMAN_ADMIN_TOKEN"
+const adminToken = "DRAGOMAN_ADMIN_TOKEN" //nolint:gosec // a name
 
 // adminListener is a process's own HTTP listener.
 type adminListener struct {
@@ -86,7 +86,7 @@ func newXDS(log *slog.Logger, metrics prometheus.Registerer) (*xds.Server, error
 
 // serveHTTP serves until ctx is done.
 func serveHTTP(ctx context.Context, s *http.Server, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) //nolint:errcheck // nothing follows
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // nothing follows
 	defer stop()
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -39,7 +39,7 @@ func ports(t *testing.T, n int) []int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
+		defer l.Close() //nolint:errcheck // only asked for a number
 		out[i] = int(netip.MustParseAddrPort(l.Addr().String()).Port())
 	}
 	return out
@@ -189,7 +189,7 @@ func TestSocketsThatOthersCouldReplaceAreRefused(t *testing.T) {
 	if err := os.Mkdir(open, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(open, 0o777); err != nil { //nolint:gosec // that is the point
+	if err := os.Chmod(open, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	file := p.file(t, "file", "not a socket")

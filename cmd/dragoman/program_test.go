@@ -112,7 +112,7 @@ func (p at) launch(t *testing.T, path string, args ...string) *program {
 	}
 	go func() { one.failure = one.cmd.Wait(); close(one.done) }()
 	t.Cleanup(func() {
-		_ = one.cmd.Process.Kill() //nolint:errcheck // it may have ended
+		_ = one.cmd.Process.Kill() // it may have ended
 		<-one.done
 		if t.Failed() {
 			out := one.out.String()
@@ -217,7 +217,7 @@ func ask(t *testing.T, method, url, body string, headers ...string) (*answer, er
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // only read
 	text, err := io.ReadAll(resp.Body)
 	return &answer{resp.StatusCode, resp.Header, string(text)}, err
 }
@@ -255,7 +255,7 @@ func served(t *testing.T, base, model, provider string, headers ...string) {
 // shortDir is a directory for Unix sockets, whose paths must be short.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "dgm")
+	dir, err := os.MkdirTemp("", "dgm") //nolint:usetesting // the path of t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -189,7 +189,7 @@ func (g *gateway) startEnvoy(ctx context.Context) error {
 		return err
 	}
 	g.envoy, err = process.Start(ctx, process.Config{
-		Path: g.envoyPath, Bootstrap: boot, Listen: []string{net.JoinHostPort(g.first.Listen.Address, fmt.Sprint(g.first.Listen.Port))},
+		Path: g.envoyPath, Bootstrap: boot, Listen: []string{hostPort(g.first.Listen)},
 		Concurrency: g.command.Concurrency, LogLevel: g.command.EnvoyLog, Logger: g.log, Drain: g.first.Limits.Drain,
 	})
 	if err != nil {

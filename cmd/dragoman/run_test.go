@@ -6,11 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/dragoman-gateway/dragoman/envoy/envoytest"
 )
 
 func TestWithoutKeysRunServesTheDemoThatItDescribes(t *testing.T) {
@@ -109,7 +108,7 @@ func TestATakenPortIsNamedWithTheFlagThatChangesIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer taken.Close() //nolint:errcheck // nothing follows
 	address := taken.Addr().String()
 	p := newPlace(t)
 	p.file(t, "dragoman.yaml", "open: true\nproviders: {a: {dialect: openai, base_url: 'http://127.0.0.1:1'}}\nmodels: {m/m: {targets: [a]}}\n")
@@ -135,12 +134,13 @@ func TestASecondSignalStopsAtOnce(t *testing.T) {
 	p := newPlace(t)
 	g := p.run(t, "--listen", "127.0.0.1:0")
 	mustAsk(t, http.MethodPost, g.admin+"/sim/alpha?hang=headers", "")
-	hanging := make(chan error, 1)
-	go func() {
-		_, err := ask(t, http.MethodPost, g.url+"/v1/chat/completions", hello("sim/solo"))
-		hanging <- err
-	}()
-	envoytest.Eventually(t, patience, "alpha has the request", inFlight(t, g, 1))
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	asking.Go(func() {
+		// How it ends is Envoy's business.
+		_, _ = ask(t, http.MethodPost, g.url+"/v1/chat/completions", hello("sim/solo"))
+	})
+	awaitInFlight(t, g, 1)
 	began := time.Now()
 	g.signal(syscall.SIGINT)
 	g.says("press Ctrl-C again")
@@ -150,7 +150,7 @@ func TestASecondSignalStopsAtOnce(t *testing.T) {
 	for ended := false; !ended; {
 		select {
 		case <-again.C:
-			_ = g.cmd.Process.Signal(syscall.SIGINT) //nolint:errcheck // it may just have ended
+			_ = g.cmd.Process.Signal(syscall.SIGINT) // it may just have ended
 		case <-g.done:
 			ended = true
 		}
@@ -161,5 +161,4 @@ func TestASecondSignalStopsAtOnce(t *testing.T) {
 	if took := time.Since(began); took < bounce || took > 20*time.Second {
 		t.Errorf("it ended after %s", took)
 	}
-	<-hanging // how it ends is Envoy's business
 }

@@ -58,6 +58,7 @@ func serveChild(text string) error {
 	if err != nil {
 		return err
 	}
+	extproc.Tune()
 	s, err := extproc.NewServer(extproc.ServerConfig{
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Metrics: prometheus.NewRegistry(), Env: os.LookupEnv, XDS: "unix:" + spec.XDS,

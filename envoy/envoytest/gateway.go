@@ -83,6 +83,16 @@ type Gateway struct {
 // Start brings a gateway up and takes it down when the test ends.
 func Start(tb testing.TB, o Options) *Gateway {
 	tb.Helper()
+	g := prepare(tb, o)
+	g.startParts(g.Compile(o.Catalog))
+	g.startEnvoy()
+	g.awaitReady()
+	return g
+}
+
+// prepare is what Start does before anything of ours or Envoy runs.
+func prepare(tb testing.TB, o Options) *Gateway {
+	tb.Helper()
 	g := &Gateway{tb: tb, o: o, Fleet: &simulator.Fleet{}, Metrics: prometheus.NewRegistry(), logs: &journal{}}
 	if g.o.Env == nil {
 		g.o.Env = os.LookupEnv

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -194,4 +196,36 @@ func TestWhatEnvoyRefusesIsReportedAndTheLastGoodKeepsServing(t *testing.T) {
 	tr.stop()
 	tr.unbroken(t)
 	t.Logf("a refused catalog and its mended successor: %d requests of 8 clients, %d failed", tr.asked.Load(), tr.asked.Load()-tr.whole.Load())
+}
+
+func TestAPortThatIsTakenIsReportedAndNothingSpins(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close() //nolint:errcheck // only held
+	g := prepare(t, Options{Catalog: orderedCatalog("alpha"), Providers: stillProviders("alpha")})
+	free := g.port
+	g.port = netip.MustParseAddrPort(taken.Addr().String()).Port()
+	g.startParts(g.Compile(g.o.Catalog))
+	g.startEnvoy()
+	Eventually(t, 20*time.Second, "the refusal is reported", func() error {
+		s := g.XDS.Status()
+		if s.Ready || !strings.Contains(s.Reason, "Address already in use") {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	const window, most = 2 * time.Second, 50
+	spent := spends(t, window, g.Envoy.PID())
+	t.Logf("an edge that has no port: Envoy's CPU in %s: %d ms", window, 10*spent[0])
+	if spent[0] > most {
+		t.Errorf("Envoy spent %d ms of CPU on nothing", 10*spent[0])
+	}
+	g.port = free
+	g.Offer(g.Compile(g.o.Catalog))
+	g.URL = fmt.Sprintf("http://127.0.0.1:%d", free)
+	g.awaitReady()
+	awaitServing(t, g)
 }

@@ -34,8 +34,10 @@ type Codec struct {
 	// Scan reads a request once: it validates the whole JSON text and finds
 	// what the router stage decides on. The Envelope's spans index into body.
 	Scan func(body []byte) (Envelope, *llm.Problem)
-	// Patch appends body, changed for a target of the same dialect, to dst.
-	Patch func(dst, body []byte, e *Envelope, t Target) []byte
+	// Patch changes body for a target of the same dialect: the pieces, one
+	// after the other, are the new body. Most of them lie in the old one, which
+	// must not change while they are in use.
+	Patch func(body []byte, e *Envelope, t Target) [][]byte
 	// Path is the provider's path below its base path for a request.
 	Path func(e *Envelope, t Target) string
 
@@ -50,6 +52,11 @@ type Codec struct {
 	// nil if it is a whole answer of this dialect. complete is false when body
 	// is only its first bytes: then only what can be known is judged.
 	CheckAnswer func(body []byte, complete bool) *llm.Problem
+
+	// FindUsage gives the usage object of a whole JSON answer, nil if it has
+	// none; DecodeUsage reads such an object, nil if it counts nothing.
+	FindUsage   func(body []byte) []byte
+	DecodeUsage func(raw []byte) *llm.Usage
 
 	NewReader func() Reader
 	NewWriter func(Reply) Writer

@@ -6,19 +6,22 @@ import (
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	alsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/grpc/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 )
 
 // accessLog streams entries to ext_proc, which ends exchanges by them. Entries
 // wait in small batches: each flush is one message.
-func (b *builder) accessLog(name string) []*accesslogv3.AccessLog {
+func (b *builder) accessLog(name string, filter *accesslogv3.AccessLogFilter) []*accesslogv3.AccessLog {
 	flush := b.o.Flush
 	if flush == 0 {
 		flush = 200 * time.Millisecond
 	}
 	return []*accesslogv3.AccessLog{{
-		Name: "envoy.access_loggers.http_grpc",
+		Name:   "envoy.access_loggers.http_grpc",
+		Filter: filter,
 		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: b.any(&alsv3.HttpGrpcAccessLogConfig{
 			CommonConfig: &alsv3.CommonGrpcAccessLogConfig{
 				LogName:             name,
@@ -27,5 +30,22 @@ func (b *builder) accessLog(name string) []*accesslogv3.AccessLog {
 				BufferFlushInterval: seconds(flush),
 			},
 		})},
+	}}
+}
+
+// usageSeen lets an attempt's entry through only if it says what the attempt
+// stage cannot know: the usage of a stream that it left.
+func (b *builder) usageSeen() *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{
+		MetadataFilter: &accesslogv3.MetadataFilter{
+			Matcher: &matcherv3.MetadataMatcher{
+				Filter: envoy.UsageNamespace,
+				Path: []*matcherv3.MetadataMatcher_PathSegment{{
+					Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: envoy.UsageRaw},
+				}},
+				Value: &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_PresentMatch{PresentMatch: true}},
+			},
+			MatchIfKeyNotFound: wrapperspb.Bool(false),
+		},
 	}}
 }

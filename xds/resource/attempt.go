@@ -6,7 +6,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	aiv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ai_protocol_manager/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
@@ -43,7 +42,7 @@ func (b *builder) attemptManager(p *catalog.Provider) *hcmv3.HttpConnectionManag
 		Http2ProtocolOptions: b.http2(),
 		StreamIdleTimeout:    seconds(max(streamIdle(p.Timeouts), p.Timeouts.Answer+slack)),
 		LocalReplyConfig:     b.attemptReplies(),
-		AccessLog:            b.accessLog(envoy.AttemptLog),
+		AccessLog:            b.accessLog(envoy.AttemptLog, b.usageSeen()),
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
 			IdleTimeout: seconds(time.Hour),
 		},
@@ -51,25 +50,14 @@ func (b *builder) attemptManager(p *catalog.Provider) *hcmv3.HttpConnectionManag
 }
 
 // attemptFilters are in request order; answers pass them from the last to the
-// first: usage is read from the provider's own bytes, then the guard drops and
-// completes, then the attempt stage holds, leaves or translates.
+// first: the guard reads usage, drops and completes, then the attempt stage
+// holds, leaves or translates.
 func (b *builder) attemptFilters(p *catalog.Provider) []*hcmv3.HttpFilter {
-	fs := []*hcmv3.HttpFilter{
+	return []*hcmv3.HttpFilter{
 		b.filter("dragoman.attempt_stage", b.attemptStage(p)),
 		b.filter("envoy.filters.http.lua", &luav3.Lua{DefaultSourceCode: inline(guard.Stream())}),
+		b.filter("envoy.filters.http.router", &routerv3.Router{SuppressEnvoyHeaders: true}),
 	}
-	if !b.o.NoUsage {
-		fs = append(fs, b.usageFilter())
-	}
-	return append(fs, b.filter("envoy.filters.http.router", &routerv3.Router{SuppressEnvoyHeaders: true}))
-}
-
-// usageFilter reads token usage from answers into typed metadata, from which
-// access logs carry it.
-func (b *builder) usageFilter() *hcmv3.HttpFilter {
-	return b.filter("envoy.filters.http.ai_protocol_manager", &aiv3.AiProtocolManager{
-		ResponseHandling: &aiv3.ResponseHandling{TokenUsage: &aiv3.TokenUsageExtraction{IncludeUnconfiguredRoutes: true}},
-	})
 }
 
 // attemptStage streams answers: STREAMED with bodies sent ahead of the header
@@ -116,6 +104,9 @@ func (b *builder) attemptRoutes(p *catalog.Provider) *routev3.RouteConfiguration
 			// What providers never see; the attempt stage removes the rest.
 			RequestHeadersToRemove: internalRequestHeaders,
 			RequestHeadersToAdd:    []*corev3.HeaderValueOption{setHeader("accept-encoding", "identity")},
+			// Only Envoy may say that an answer is its own: local replies get
+			// the mark after this.
+			ResponseHeadersToRemove: []string{envoy.LocalReplyHeader},
 		}},
 	}
 }

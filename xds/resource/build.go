@@ -23,8 +23,6 @@ type Options struct {
 	// bounds what a slow reader can make Envoy hold, and must stay above the
 	// 32 KiB that the attempt stage holds and the bodies express replays.
 	BufferLimit uint32
-	// NoUsage leaves Envoy's token usage filter out.
-	NoUsage bool
 	// Static inlines routes and secrets instead of naming xDS as their source.
 	Static bool
 	// Flush is the interval in which access logs leave Envoy; 0 = 200 ms.

@@ -63,7 +63,7 @@ func (b *builder) edgeManager(routes *routev3.RouteConfiguration) *hcmv3.HttpCon
 		},
 		Http2ProtocolOptions: b.http2(),
 		LocalReplyConfig:     b.edgeReplyConfig(),
-		AccessLog:            b.accessLog(envoy.EdgeLog),
+		AccessLog:            b.accessLog(envoy.EdgeLog, nil),
 		// A stream that lives says so every 30 s; the exchange stays open.
 		AccessLogOptions: &hcmv3.HttpConnectionManager_HcmAccessLogOptions{AccessLogFlushInterval: seconds(30 * time.Second)},
 	}

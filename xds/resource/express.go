@@ -23,12 +23,6 @@ func (b *builder) expressCluster(p *catalog.Provider) *clusterv3.Cluster {
 	o.CommonHttpProtocolOptions.MaxStreamDuration = seconds(p.Timeouts.Answer)
 	o.HttpFilters = append(o.HttpFilters,
 		b.filter("envoy.filters.http.header_mutation", expressHeaders()),
-	)
-	if !b.o.NoUsage {
-		// Before the guard, to see its answer: a first record of usage stays.
-		o.HttpFilters = append(o.HttpFilters, b.usageFilter())
-	}
-	o.HttpFilters = append(o.HttpFilters,
 		b.filter("envoy.filters.http.lua", &luav3.Lua{DefaultSourceCode: inline(guard.Answer())}),
 		// Ends every upstream filter chain.
 		b.filter("envoy.filters.http.upstream_codec", &codecv3.UpstreamCodec{}),

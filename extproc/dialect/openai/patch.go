@@ -39,7 +39,30 @@ func (l *edits) add(e edit) {
 // stream_options.include_usage. Every other byte stays as it is. e must be the
 // result of Scan of the same body.
 func Patch(dst, body []byte, e *dialect.Envelope, t dialect.Target) []byte {
-	var list edits
+	list := editsFor(body, e, t)
+	from := 0
+	for _, c := range list.list[:list.n] {
+		dst = append(dst, body[from:c.From]...)
+		dst = c.append(dst)
+		from = c.To
+	}
+	return append(dst, body[from:]...)
+}
+
+// Pieces is Patch without copying the body: the pieces, one after the other,
+// are what Patch appends. Most of them lie in body.
+func Pieces(body []byte, e *dialect.Envelope, t dialect.Target) [][]byte {
+	list := editsFor(body, e, t)
+	pieces := make([][]byte, 0, 2*len(list.list)+1)
+	from := 0
+	for _, c := range list.list[:list.n] {
+		pieces = append(pieces, body[from:c.From], c.append(nil))
+		from = c.To
+	}
+	return append(pieces, body[from:])
+}
+
+func editsFor(body []byte, e *dialect.Envelope, t dialect.Target) (list edits) {
 	model := e.Spans[spanModel]
 	list.add(edit{Span: model, text: t.ID, quote: true})
 	for _, i := range [...]int{spanModels, spanProviderOptions} {
@@ -50,17 +73,15 @@ func Patch(dst, body []byte, e *dialect.Envelope, t dialect.Target) []byte {
 	if t.AddUsage && e.Stream && !e.WantsUsage {
 		list.add(askUsage(body, e))
 	}
-	from := 0
-	for _, c := range list.list[:list.n] {
-		dst = append(dst, body[from:c.From]...)
-		if c.quote {
-			dst = scan.AppendQuoted(dst, c.text)
-		} else {
-			dst = append(dst, c.text...)
-		}
-		from = c.To
+	return list
+}
+
+// append writes what the edit puts in place of its span.
+func (c *edit) append(dst []byte) []byte {
+	if c.quote {
+		return scan.AppendQuoted(dst, c.text)
 	}
-	return append(dst, body[from:]...)
+	return append(dst, c.text...)
 }
 
 // withComma extends a member to the comma on its side that looks towards

@@ -5,6 +5,20 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
 
+// FindUsage gives the usage object of a whole JSON answer; nil if it has none.
+func FindUsage(body []byte) (usage []byte) {
+	w := scan.Over(body)
+	for ok := w.Object(); ok && w.Member(); {
+		if string(w.Key()) == "usage" {
+			usage = w.Value()
+		}
+	}
+	return usage
+}
+
+// DecodeUsage reads a usage object; nil if it counts nothing.
+func DecodeUsage(raw []byte) *llm.Usage { return decodeUsage(raw) }
+
 // decodeUsage reads a usage object; nil if it counts nothing. prompt_tokens
 // includes cached tokens everywhere in this dialect; where the cache stands
 // differs: prompt_tokens_details (OpenAI), prompt_cache_hit_tokens (DeepSeek),

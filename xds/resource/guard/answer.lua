@@ -8,7 +8,7 @@
 -- Every other answer passes byte for byte. Encoded errors and answers longer
 -- than LONGEST are not held.
 
-local find, byte, lower, format = string.find, string.byte, string.lower, string.format
+local find, byte, lower, format, gmatch = string.find, string.byte, string.lower, string.format, string.gmatch
 
 -- Bytes of an answer that is held at most, by its content-length.
 local LONGEST = 262144
@@ -17,6 +17,9 @@ local LONGEST = 262144
 local WALK = 16384
 -- Bytes from the beginning of a longer one in which choices usually stands.
 local HEAD = 2048
+-- Bytes of an answer's end in which usage is looked for, and of a usage object.
+local TAIL = 4096
+local USAGE = 2048
 -- Bytes of an error body that are read.
 local ERROR = 16384
 
@@ -105,6 +108,17 @@ local function fail(handle, status, why)
   handle:streamInfo():dynamicMetadata():set("dragoman.failed", "attempt", format("%s %d %s", status, ms, why))
 end
 
+-- record leaves the usage object of an answer for the access log, as the
+-- provider wrote it. It stands at an answer's end, as a rule.
+local function record(handle, body, n)
+  local text = body:getBytes(n > TAIL and n - TAIL or 0, n > TAIL and TAIL or n)
+  local usage
+  for found in gmatch(text, '"usage"%s*:%s*(%b{})') do usage = found end
+  if usage ~= nil and #usage <= USAGE then
+    handle:streamInfo():dynamicMetadata():set("dragoman.usage", "raw", usage)
+  end
+end
+
 function envoy_on_response(handle)
   local headers = handle:headers()
   local status = headers:get(":status")
@@ -134,7 +148,10 @@ function envoy_on_response(handle)
   else
     why = refusal(body, n)
   end
-  if why == nil then return end
+  if why == nil then
+    if status == "200" then record(handle, body, n) end
+    return
+  end
   fail(handle, status, why)
   handle:headers():replace(":status", "503")
 end

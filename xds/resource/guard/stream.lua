@@ -1,5 +1,5 @@
--- The stream guard: runs on the way back from a provider, between token usage
--- and ext_proc. Its orders stand in dynamic metadata "dragoman.guard":
+-- The stream guard: runs on the way back from a provider, before ext_proc sees
+-- the answer, and notes its usage for the access log. Its orders stand in dynamic metadata "dragoman.guard":
 --   usage = "drop"    remove events whose choices are empty and that carry
 --                     usage: the gateway asked for them, the client did not
 --   tail  = "openai"  make the end of the stream tell the truth: [DONE] where
@@ -8,7 +8,7 @@
 -- Everything else passes byte for byte and at once. Only the beginning of an
 -- event that may still turn out to be a usage event is held back.
 
-local find, sub, byte, lower, concat = string.find, string.sub, string.byte, string.lower, table.concat
+local find, sub, byte, concat = string.find, string.sub, string.byte, table.concat
 
 -- Bytes of an unfinished event that are held at most; a longer one passes.
 local BOUND = 16384
@@ -350,6 +350,16 @@ local function ending(st)
   return seam .. (st.finished and DONE or BROKEN)
 end
 
+-- record leaves the last usage object in s, what came since the finish, for the
+-- access log, as the provider wrote it.
+local function record(handle, s)
+  local usage
+  for found in string.gmatch(s, '"usage"%s*:%s*(%b{})') do usage = found end
+  if usage ~= nil and #usage <= 2048 then
+    handle:streamInfo():dynamicMetadata():set("dragoman.usage", "raw", usage)
+  end
+end
+
 function envoy_on_response(handle)
   local orders = handle:streamInfo():dynamicMetadata():get("dragoman.guard")
   if orders == nil then return end
@@ -359,12 +369,12 @@ function envoy_on_response(handle)
   local headers = handle:headers()
   local kind, coding = headers:get("content-type"), headers:get("content-encoding")
   if headers:get(":status") ~= "200" or kind == nil then return end
-  if sub(lower(kind), 1, 17) ~= "text/event-stream" then return end
+  if sub(string.lower(kind), 1, 17) ~= "text/event-stream" then return end
   if coding ~= nil and coding ~= "identity" then return end
   headers:remove("content-length")
 
   -- Without an order for the tail nothing is lacking from the start.
-  local st = { held = "", passing = nil, eat = false, window = "", finished = false, done = not tail }
+  local st = { held = "", passing = nil, eat = false, window = "", finished = false, done = not tail, said = "" }
   local chunk, out = nil, ""
   for c in handle:bodyChunks() do
     chunk, out = c, ""
@@ -373,6 +383,7 @@ function envoy_on_response(handle)
       local s = c:getBytes(0, n)
       out = s
       if not st.done then watch(st, s) end
+      if st.finished and #st.said < BOUND then st.said = st.said .. s end
       if drop and (st.held ~= "" or st.passing ~= nil or st.eat or not whole(s) or empty_choices(s, 1)) then
         out = sift(st, s)
         if out ~= s then c:setBytes(out) end
@@ -380,6 +391,7 @@ function envoy_on_response(handle)
     end
   end
 
+  record(handle, st.said)
   -- The stream has ended. With data (or an empty data frame) the last chunk is
   -- still ours to change; with trailers it is gone, and nothing can be added.
   local rest = strip(st.held)

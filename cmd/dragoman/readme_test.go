@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
+)
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// blocks are the README's code blocks of a language.
+func blocks(t *testing.T, language string) (out []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(readme(t), -1) {
+		out = append(out, m[1])
+	}
+	if len(out) == 0 {
+		t.Fatalf("the README has no %s block", language)
+	}
+	return out
+}
+
+func anyVariable(string) (string, bool) { return "a value", true }
+
+func TestTheReadmesConfigurationIsGoodAndShowsTheDefaults(t *testing.T) {
+	t.Parallel()
+	whole := blocks(t, "yaml")
+	if len(whole) != 1 {
+		t.Fatalf("%d YAML blocks, want one page", len(whole))
+	}
+	shown, err := catalog.Parse(catalog.Source{Name: "README.md", Data: []byte(whole[0]), Env: anyVariable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	normal, err := catalog.Parse(catalog.Source{Name: "default", Data: []byte("providers: {openai: {}}"), Env: anyVariable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := func(what string, shown, normal any) {
+		t.Helper()
+		if diff := cmp.Diff(normal, shown, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-default +README):\n%s", what, diff)
+		}
+	}
+	same("open", shown.Open, normal.Open)
+	same("listen", shown.Listen, normal.Listen)
+	same("limits", shown.Limits, normal.Limits)
+	same("timeouts", shown.Provider("openai").Timeouts, normal.Provider("openai").Timeouts)
+
+	// What stands in comments is good as well.
+	remark := regexp.MustCompile(`(?m)^( *)# (tls|ca): `)
+	if n := len(remark.FindAllString(whole[0], -1)); n != 2 {
+		t.Errorf("%d settings in comments, want 2", n)
+	}
+	if _, err := catalog.Parse(catalog.Source{Name: "README.md", Data: []byte(remark.ReplaceAllString(whole[0], "$1$2: ")), Env: anyVariable}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTheReadmesTableOfFlagsIsTheCommandLines also writes it, with -update.
+func TestTheReadmesTableOfFlagsIsTheCommandLines(t *testing.T) {
+	text := readme(t)
+	const begin, end = "<!-- flags -->\n", "<!-- /flags -->"
+	before, rest, ok1 := strings.Cut(text, begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok1 || !ok2 {
+		t.Fatalf("the README has no place for the table between %q and %q", begin, end)
+	}
+	golden(t, "README.md", before+begin+flagTable(t)+end+after)
+}
+
+func TestTheReadmeNamesAllPresets(t *testing.T) {
+	t.Parallel()
+	_, rest, _ := strings.Cut(readme(t), "<!-- presets -->")
+	named, _, _ := strings.Cut(rest, "<!-- /presets -->")
+	_, enabled := catalog.FromEnvironment(anyVariable)
+	if diff := cmp.Diff(strings.Join(enabled, ", "), strings.ToLower(named)); diff != "" {
+		t.Errorf("presets (-built in +README):\n%s", diff)
+	}
+}
+
+func TestTheReadmesCommandsExist(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(filepath.Join(repository, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, block := range blocks(t, "sh") {
+		for line := range strings.Lines(block) {
+			words := strings.Fields(line)
+			for len(words) > 0 && strings.Contains(words[0], "=") {
+				words = words[1:] // a variable
+			}
+			switch words[0] {
+			case "make":
+				if !regexp.MustCompile(`(?m)^` + words[1] + `:`).Match(makefile) {
+					t.Errorf("no target for %q", strings.TrimSpace(line))
+				}
+			case "dragoman":
+				command, _, _ := strings.Cut(strings.Join(words[1:], " "), " >")
+				if err := parses(strings.Fields(command)); err != nil {
+					t.Errorf("%q: %v", strings.TrimSpace(line), err)
+				}
+			default:
+				continue
+			}
+			checked++
+		}
+	}
+	if checked < 6 {
+		t.Errorf("only %d commands found", checked)
+	}
+}
+
+func parses(args []string) error {
+	s := streams{out: io.Discard, err: io.Discard, env: func(string) (string, bool) { return "", false }}
+	parser, err := newParser(context.Background(), &commands{}, s, func(int) {})
+	if err == nil {
+		_, err = parser.Parse(args)
+	}
+	return err
+}
+
+func TestTheReadmesTwoMinutesAreAsItSays(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Fatalf("the README's requests are made with curl: %v", err)
+	}
+	p := newPlace(t)
+	g := p.run(t, "--listen", "127.0.0.1:0")
+	moved := strings.NewReplacer("http://127.0.0.1:10000", g.url, "http://127.0.0.1:9910", g.admin)
+	var said []string
+	for _, block := range blocks(t, "sh") {
+		if !strings.HasPrefix(block, "curl ") {
+			continue
+		}
+		shell := p.launch(t, "sh", "-ec", moved.Replace(block))
+		if status := shell.end(patience); status != 0 {
+			t.Fatalf("status %d of\n%s", status, block)
+		}
+		said = append(said, shell.out.String())
+	}
+	for i, want := range [][]string{
+		{"x-dragoman-provider: alpha", "x-dragoman-attempts: 1"},
+		{"HTTP/1.1 200 OK", "x-dragoman-provider: beta", "x-dragoman-attempts: 2"},
+	} {
+		for _, words := range want {
+			if len(said) != 2 || !strings.Contains(said[i], words) {
+				t.Fatalf("no %q in %q", words, said)
+			}
+		}
+	}
+	served(t, g.url, "sim/chat", "alpha")
+	for _, fault := range regexp.MustCompile("`\\?([a-z_]+=[^`]+)`").FindAllStringSubmatch(readme(t), -1) {
+		if a := mustAsk(t, http.MethodPost, g.admin+"/sim/alpha?"+fault[1], ""); a.status != http.StatusOK {
+			t.Errorf("?%s: %v", fault[1], a)
+		}
+		mustAsk(t, http.MethodDelete, g.admin+"/sim/alpha", "")
+	}
+}

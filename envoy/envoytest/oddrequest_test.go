@@ -1,0 +1,396 @@
+package envoytest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// send is Do with exactly these headers.
+func (g *Gateway) send(tb testing.TB, method, path, body string, header http.Header) *Answer {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
+	defer cancel()
+	rq, err := http.NewRequestWithContext(ctx, method, g.URL+path, strings.NewReader(body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	rq.Header = header
+	resp, err := g.Client.Do(rq)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return read(resp)
+}
+
+// read takes a whole answer.
+func read(resp *http.Response) *Answer {
+	defer resp.Body.Close() //nolint:errcheck // only read
+	a := &Answer{Status: resp.StatusCode, Header: resp.Header}
+	a.Body, a.Err = io.ReadAll(resp.Body)
+	return a
+}
+
+// wire sends bytes and reads one answer, within 80 s in all.
+func (g *Gateway) wire(tb testing.TB, request string) (a *Answer, rest *bufio.Reader) {
+	tb.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(g.URL, "http://"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = c.Close() }) //nolint:errcheck // nothing follows
+	if err := c.SetDeadline(time.Now().Add(80 * time.Second)); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := io.WriteString(c, request); err != nil {
+		tb.Fatal(err)
+	}
+	method, _, _ := strings.Cut(request, " ")
+	rest = bufio.NewReader(c)
+	for {
+		resp, err := http.ReadResponse(rest, &http.Request{Method: method})
+		if err != nil {
+			tb.Fatalf("no answer: %v", err)
+		}
+		if a := read(resp); a.Status != http.StatusContinue {
+			return a, rest
+		}
+	}
+}
+
+// post is a request as it stands on the wire.
+func post(target, host, headers, body string) string {
+	return "POST " + target + " HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\n" + headers + "\r\n" + body
+}
+
+// sized is post with the body's length.
+func sized(target, host, headers, body string) string {
+	return post(target, host, headers+fmt.Sprintf("Content-Length: %d\r\n", len(body)), body)
+}
+
+func TestEveryMethodOnEveryPathGetsAnAnswer(t *testing.T) {
+	t.Parallel()
+	g := Start(t, Options{})
+	const read, write, none = "GET, HEAD", "POST", ""
+	for _, tt := range []struct {
+		path    string
+		allowed string // methods that are served; "" = none is
+		refusal int    // of the others
+	}{
+		{"/v1/chat/completions", write, 405},
+		{"/v1/chat/completions?a=b", write, 405},
+		{"/v1/chat/completions/", none, 501},
+		{"/v1/chat/completions/chatcmpl-1", none, 501},
+		{"/v1/models", read, 405},
+		{"/v1/models/sim/chat", read, 405},
+		{"/v1/models/sim%2Fchat", read, 405},
+		{"/v1/models/nobody", none, 404},
+		{"/healthz", "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, TRACE", 0},
+		{"/readyz", "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, TRACE", 0},
+		{"/v1/completions", none, 404}, {"/v1/edits", none, 404}, {"/v1/engines/davinci/completions", none, 404},
+		{"/v1/responses", none, 501}, {"/v1/messages", none, 501}, {"/v1/embeddings", none, 501}, {"/v1/realtime?model=sim/chat", none, 501},
+		{"/v1/images/generations", none, 501}, {"/v1/audio/speech", none, 501}, {"/v1beta/models/x:generateContent", none, 501},
+		{"/", none, 404}, {"/v1", none, 404}, {"/v2/chat/completions", none, 404}, {"/admin", none, 404}, {"/metrics", none, 404},
+		{"/config_dump", none, 404}, {"/favicon.ico", none, 404},
+	} {
+		for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"} {
+			body := ""
+			if method == "POST" || method == "PUT" || method == "PATCH" {
+				body = question{way: ways[0], text: "Hello"}.body()
+			}
+			a := g.send(t, method, tt.path, body, http.Header{"Content-Type": {"application/json"}})
+			served := bytes.Contains([]byte(", "+tt.allowed+","), []byte(", "+method+","))
+			status := tt.refusal
+			if tt.path == "/v1/models/nobody" && method != "GET" && method != "HEAD" {
+				status = http.StatusMethodNotAllowed
+			}
+			name := method + " " + tt.path
+			switch {
+			case served && a.Status != http.StatusOK:
+				t.Errorf("%s: %s", name, a)
+			case !served && a.Status != status:
+				t.Errorf("%s: want %d, got %s", name, status, a)
+			case a.Header.Get("Content-Type") != "application/json":
+				t.Errorf("%s: content type %q", name, a.Header.Get("Content-Type"))
+			case method == "HEAD" && len(a.Body) > 0:
+				t.Errorf("%s: has a body: %s", name, a)
+			case !served && method != "HEAD":
+				g.checkRefused(t, a, status)
+			}
+			if a.Status == http.StatusMethodNotAllowed && a.Header.Get("Allow") == "" {
+				t.Errorf("%s: 405 without the header allow", name)
+			}
+		}
+	}
+	if n := g.asked(); n != 2 {
+		t.Errorf("providers got %d requests, want the two of POST to chat completions", n)
+	}
+}
+
+func TestPathsAndHostsLeadNowhereElse(t *testing.T) {
+	t.Parallel()
+	g := Start(t, Options{Providers: recording(nil)})
+	const chat = "/v1/chat/completions"
+	for _, tt := range []struct {
+		target, host string
+		status       int
+	}{
+		{chat, "gateway", 200},
+		{chat, "evil.example", 200},
+		{chat, "evil.example:1", 200},
+		{chat, strings.TrimPrefix(g.Fleet.URL("gamma"), "http://"), 200},
+		{chat, "dragoman-attempt/gamma", 400},
+		{"http://evil.example" + chat, "evil.example", 200},
+		{"http://evil.example" + chat, "gateway", 200},
+		{"http://" + strings.TrimPrefix(g.Fleet.URL("gamma"), "http://") + chat, "gateway", 200},
+		{"/v1/../v1/chat/completions", "gateway", 200},
+		{"/v1/./chat/completions", "gateway", 200},
+		{"/v1/%2e%2e/v1/chat/completions", "gateway", 200},
+		{"/v1/%2E%2e/v1/chat/completions", "gateway", 200},
+		{"/v1/models/../chat/completions", "gateway", 200},
+		{"/healthz/../v1/chat/completions", "gateway", 200},
+		{"/v1/ch%61t/completions", "gateway", 200},
+		{"//v1/chat/completions", "gateway", 404},
+		{"/v1//chat/completions", "gateway", 404},
+		{"/v1/chat%2Fcompletions", "gateway", 404},
+		{"/v1/chat%2fcompletions", "gateway", 404},
+		{"/v1/chat\\completions", "gateway", 200},
+		{"/v1/chat%5Ccompletions", "gateway", 404},
+		{"/v1/chat/completions%00", "gateway", 400},
+		{"/v1/chat/completions%20", "gateway", 404},
+		{"/v1/chat/completions;x=1", "gateway", 404},
+		{"/V1/chat/completions", "gateway", 404},
+		{"/v1/chat/completions/../../..", "gateway", 404},
+		{"/../../../etc/passwd", "gateway", 404},
+		{"/v1/..%2f..%2fetc/passwd", "gateway", 404},
+		{"v1/chat/completions", "gateway", 400},
+		{"*", "gateway", 400},
+		{"/v1/chat/completions#x", "gateway", 400},
+		{"/" + strings.Repeat("a/", 20_000), "gateway", 404},
+	} {
+		text := "To " + tt.target[:min(len(tt.target), 60)] + " of " + tt.host
+		a, _ := g.wire(t, sized(tt.target, tt.host, "", question{way: ways[0], text: text}.body()))
+		if tt.status != http.StatusOK {
+			g.checkRefused(t, a, tt.status)
+			g.checkCalls(t, text, 0, 0, 0)
+			continue
+		}
+		a.checkServed(t, "alpha", "1")
+		g.checkCalls(t, text, 1, 0, 0)
+		for _, r := range g.calls("alpha", text) {
+			if want := strings.TrimPrefix(g.Fleet.URL("alpha"), "http://"); r.Path != "/chat/completions" || r.Host != want {
+				t.Errorf("%s: alpha was asked for %s of %s", text, r.Path, r.Host)
+			}
+		}
+	}
+}
+
+func TestOddHTTPGetsAnAnswer(t *testing.T) {
+	t.Parallel()
+	g := Start(t, Options{Providers: recording(nil)})
+	const chat = "/v1/chat/completions"
+	body := question{way: ways[0], text: "Hello"}.body()
+	chunked := func(trailers string) string {
+		return fmt.Sprintf("%x\r\n%s\r\n%x;a=b\r\n%s\r\n0\r\n%s\r\n", 10, body[:10], len(body)-10, body[10:], trailers)
+	}
+	const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+	for _, tt := range []struct {
+		name, request string
+		status        int
+	}{
+		{"chunked", post(chat, "x", "Transfer-Encoding: chunked\r\n", chunked("")), 200},
+		{"chunked with trailers", post(chat, "x", "Transfer-Encoding: chunked\r\nTrailer: x-late\r\n", chunked("X-Late: 1\r\nX-Dragoman-Route: evil\r\n")), 200},
+		{"a header twice", sized(chat, "x", "Content-Type: application/json\r\n", body), 415},
+		{"Expect: 100-continue, body at once", sized(chat, "x", "Expect: 100-continue\r\n", body), 200},
+		{"Expect of something else", sized(chat, "x", "Expect: evil\r\n", body), 200},
+		{"headers that Connection names", sized(chat, "x", "Connection: keep-alive, x-request-id, content-type, authorization\r\n", body), 200},
+		{"TE", sized(chat, "x", "TE: trailers, deflate\r\n", body), 200},
+		{"HTTP/1.0", strings.Replace(sized(chat, "x", "", body), "HTTP/1.1", "HTTP/1.0", 1), 426},
+		{"HTTP/3.7", strings.Replace(sized(chat, "x", "", body), "HTTP/1.1", "HTTP/3.7", 1), 426},
+		{"no HTTP at all", "Hello, gateway\r\n\r\n", 400},
+		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400},
+		{"no host", "GET /v1/models HTTP/1.1\r\n\r\n", 400},
+		{"two lengths", post(chat, "x", "Content-Length: 3\r\nContent-Length: 4\r\n", "{}  "), 400},
+		{"a negative length", post(chat, "x", "Content-Length: -1\r\n", ""), 400},
+		{"length and chunks", post(chat, "x", "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", chunked("")), 400},
+		{"an unknown coding", post(chat, "x", "Transfer-Encoding: gzip, chunked\r\n", chunked("")), 501},
+		{"a broken chunk", post(chat, "x", "Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n"), 400},
+		{"a header without a colon", "GET /v1/models HTTP/1.1\r\nHost: x\r\nbroken\r\n\r\n", 400},
+		{"a space before the colon", "GET /v1/models HTTP/1.1\r\nHost : x\r\n\r\n", 400},
+		{"an underscore", "GET /v1/models HTTP/1.1\r\nHost: x\r\nx_dragoman_route: 1\r\n\r\n", 400},
+		{"a zero byte in a key", "GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\x00b\r\n\r\n", 400},
+		{"a control character in a key", "GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\x01b\r\n\r\n", 400},
+		{"100 KB of headers", "GET /v1/models HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 100<<10) + "\r\n\r\n", 431},
+		{"200 headers", "GET /v1/models HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: 1\r\n", 200) + "\r\n", 431},
+		{"a WebSocket", "GET " + chat + " HTTP/1.1\r\nHost: x\r\n" + upgrade + "\r\n", 405},
+		{"a WebSocket by POST", sized(chat, "x", upgrade, body), 403},
+		{"a WebSocket elsewhere", "GET /v1/realtime HTTP/1.1\r\nHost: x\r\n" + upgrade + "\r\n", 501},
+		{"CONNECT", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n", 404},
+		{"another method", "BREW " + chat + " HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{"a second request in the body", sized(chat, "x", "", body) + "GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n", 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			began, before := time.Now(), g.asked()
+			a, _ := g.wire(t, tt.request)
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("answered after %s", took)
+			}
+			if tt.status == http.StatusOK {
+				a.checkServed(t, "alpha", "1")
+				return
+			}
+			g.checkRefused(t, a, tt.status)
+			if n := g.asked() - before; n != 0 {
+				t.Errorf("providers got %d requests", n)
+			}
+		})
+	}
+	for _, r := range g.Fleet.Provider("alpha").Records() {
+		checkClean(t, "alpha", r.Header)
+	}
+}
+
+// cleartext2 speaks HTTP/2 without TLS, by prior knowledge.
+func cleartext2(t *testing.T) *http.Client {
+	t.Helper()
+	tr := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
+	tr.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr, Timeout: 20 * time.Second}
+}
+
+// pieces is a reader that gives few bytes at a time.
+type pieces struct {
+	io.Reader
+	most int
+}
+
+func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(p.most, len(b))]) }
+
+func TestHTTP2GetsAnAnswerHoweverTheBodyComes(t *testing.T) {
+	t.Parallel()
+	g := Start(t, Options{Catalog: DefaultCatalog + "\nlimits: {body: 1MiB}\n", Providers: recording(nil)})
+	client := cleartext2(t)
+	body := question{way: ways[0], text: "Hello"}.body()
+	large := largeRequest("sim/leave", 900<<10, true)
+	trailer := http.Header{"X-Late": {"1"}, "X-Dragoman-Route": {"sim/solo"}}
+	for _, tt := range []struct {
+		name    string
+		body    io.Reader // nil: END_STREAM on the headers
+		length  int64     // -1: unsaid
+		trailer http.Header
+		status  int
+	}{
+		{"at once", strings.NewReader(body), int64(len(body)), nil, 200},
+		{"without a length", strings.NewReader(body), -1, nil, 200},
+		{"a byte a frame", pieces{strings.NewReader(body), 1}, int64(len(body)), nil, 200},
+		{"900 KB in many frames", pieces{strings.NewReader(large), 999}, -1, nil, 200},
+		{"with trailers", strings.NewReader(body), -1, trailer, 200},
+		{"900 KB with trailers", strings.NewReader(large), -1, trailer, 200},
+		{"trailers after nothing", strings.NewReader(""), -1, trailer, 400},
+		{"trailers after half", strings.NewReader(body[:20]), -1, trailer, 400},
+		{"no body", nil, 0, nil, 400},
+		{"too much", strings.NewReader(large + large), -1, nil, 413},
+		{"too much, with trailers", strings.NewReader(large + large), -1, trailer, 413},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rq, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.URL+"/v1/chat/completions", tt.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rq.ContentLength, rq.Trailer = tt.length, tt.trailer
+			rq.Header.Set("Content-Type", "application/json")
+			resp, err := client.Do(rq)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := read(resp)
+			if resp.ProtoMajor != 2 || a.Err != nil {
+				t.Errorf("HTTP/%d, %v", resp.ProtoMajor, a.Err)
+			}
+			if tt.status != http.StatusOK {
+				g.checkRefused(t, a, tt.status)
+				return
+			}
+			a.checkServed(t, "alpha", "1")
+		})
+	}
+	for _, r := range g.Fleet.Provider("alpha").Records() {
+		checkClean(t, "alpha", r.Header)
+	}
+	g.Settled(t, 10*time.Second)
+}
+
+// TestAConnectionServesAfterARefusal uses connections again whose request was
+// refused, some before the body has come: no byte of it may become a request.
+func TestAConnectionServesAfterARefusal(t *testing.T) {
+	t.Parallel()
+	const key = "dgm_integration-key"
+	g := Start(t, Options{Catalog: keyed(key) + "\nlimits: {body: 1MiB}\n"})
+	smuggled := "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Api-Key: " + key + "\r\nContent-Length: 2\r\n\r\n{}"
+	bodies := []string{"", "{}", smuggled, strings.Repeat(smuggled, 10_000)}
+	for name, client := range map[string]*http.Client{"HTTP/1.1": g.Client, "HTTP/2": cleartext2(t)} {
+		for round := range 20 {
+			for i, body := range bodies {
+				for _, try := range []struct {
+					key    string
+					expect bool
+				}{{"", false}, {"", true}, {key, true}, {key, false}} {
+					rq, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.URL+"/v1/chat/completions", strings.NewReader(body))
+					if err != nil {
+						t.Fatal(err)
+					}
+					rq.Header = http.Header{"Content-Type": {"application/json"}}
+					want := http.StatusUnauthorized
+					if try.key != "" {
+						rq.Header.Set("X-Api-Key", try.key)
+						want = map[bool]int{false: http.StatusBadRequest, true: http.StatusRequestEntityTooLarge}[len(body) > 1<<20]
+					}
+					if try.expect {
+						rq.Header.Set("Expect", "100-continue")
+					}
+					resp, err := client.Do(rq)
+					if err != nil {
+						t.Fatalf("%s, round %d, body %d: %v", name, round, i, err)
+					}
+					g.checkRefused(t, read(resp), want)
+				}
+			}
+		}
+	}
+	if n := g.asked(); n != 0 {
+		t.Errorf("providers got %d requests", n)
+	}
+}
+
+// TestASlowClientIsBounded sends too little of a request and then waits.
+func TestASlowClientIsBounded(t *testing.T) {
+	t.Parallel()
+	// The edge outwaits its providers, and never less than a minute.
+	g := Start(t, Options{Catalog: DefaultCatalog + "\ntimeouts: {first_token: 1s, answer: 1s, idle: 1s}\n"})
+	body := question{way: ways[0], text: "Hello"}.body()
+	cases := []struct {
+		name, request string
+		status        int
+	}{{"headers", "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n", 408}}
+	if Long() {
+		cases = append(cases, struct {
+			name, request string
+			status        int
+		}{"body", post("/v1/chat/completions", "x", fmt.Sprintf("Content-Length: %d\r\n", len(body)), body[:30]), 408})
+	}
+	for _, tt := range cases {
+		began := time.Now()
+		a, _ := g.wire(t, tt.request)
+		g.checkRefused(t, a, tt.status)
+		t.Logf("half of the %s: %d after %.1f s", tt.name, a.Status, time.Since(began).Seconds())
+	}
+	g.Settled(t, 5*time.Second)
+}
