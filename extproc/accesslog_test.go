@@ -40,7 +40,7 @@ func TestLogEntriesAreReadAsTheirProtoSaysThem(t *testing.T) {
 	}
 	var l logBatch
 	for range 2 { // a batch is decoded into again and again
-		if err := l.decode(slices(wire, 13)); err != nil {
+		if err := l.decode(cutBy(wire, 13)); err != nil {
 			t.Fatal(err)
 		}
 	}

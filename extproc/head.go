@@ -12,6 +12,7 @@ import (
 // Its slices point into the received message.
 type head struct {
 	method, path    []byte
+	host, origin    []byte
 	contentType     []byte
 	contentEncoding []byte
 	upgrade         []byte
@@ -38,6 +39,10 @@ func readHead(m *message, h *head) {
 			h.method = value
 		case ":path":
 			h.path = value
+		case ":authority":
+			h.host = value
+		case "origin":
+			h.origin = value
 		case "content-type":
 			h.contentType = value
 		case "content-encoding":

@@ -65,8 +65,10 @@ func (m *message) decode(data mem.BufferSlice) error {
 			m.kind = kind(num)
 			return m.decodeHeaders(v, 3)
 		case requestTrailers, responseTrailers:
-			m.kind, m.end = kind(num), true
-			return nil
+			m.kind = kind(num)
+			err := m.decodeHeaders(v, 3) // HttpTrailers{1: HeaderMap}
+			m.end = true
+			return err
 		case requestBody, responseBody:
 			m.kind = kind(num)
 			return m.decodeBody(v)

@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"time"
@@ -39,6 +40,10 @@ type routing struct {
 	// trailers tells that the body ended with trailers, which want an answer
 	// of their own.
 	trailers bool
+	// late names those trailers. None goes on: providers see nothing that is
+	// not on the list, and an attempt listener takes a body beyond its buffer
+	// only for a request that ends without trailers.
+	late [][]byte
 }
 
 // router serves the router stage: headers and body come without waiting, and
@@ -73,8 +78,8 @@ func (s *Service) router(st stream) error {
 }
 
 func (r *routing) authenticate() *llm.Problem {
-	if r.view.catalog.Open {
-		return nil
+	if c := r.view.catalog; c.Open {
+		return r.head.local(c.Listen.CORSOrigins)
 	}
 	key, p := r.view.keys.Check(&r.head.presented, r.started)
 	r.key = key
@@ -128,6 +133,9 @@ func (r *routing) collect(limit int64) ([]byte, *llm.Problem, error) {
 		}
 		if m.kind == requestTrailers {
 			r.trailers = true
+			for i := range m.headers {
+				r.late = append(r.late, bytes.Clone(m.headers[i].name))
+			}
 			return body, nil, nil
 		}
 		if m.kind != requestBody {
@@ -290,7 +298,7 @@ func (r *routing) answer(head, body *reply) error {
 	body.end = !r.trailers
 	err := r.st.SendMsg(body)
 	if err == nil && r.trailers {
-		err = r.st.SendMsg(&reply{part: toRequestTrailers})
+		err = r.st.SendMsg(&reply{part: toRequestTrailers, remove: r.late})
 	}
 	return ignoreGone(err)
 }

@@ -45,7 +45,7 @@ func (c *talk) RecvMsg(m any) error {
 		if err != nil {
 			return err
 		}
-		return m.(*message).decode(slices(wire, 1<<20)) //nolint:forcetypeassert // what stages receive
+		return m.(*message).decode(cutBy(wire, 1<<20)) //nolint:forcetypeassert // what stages receive
 	case <-c.ctx.Done():
 		return c.ctx.Err()
 	}
@@ -122,7 +122,7 @@ func newTestService(t *testing.T) *Service {
 func ask(t *testing.T, s *Service, model string) string {
 	t.Helper()
 	c := newTalk(t.Context())
-	c.in <- requestHead(false, ":method", "POST", ":path", "/v1/chat/completions", "content-type", "application/json")
+	c.in <- requestHead(false, ":method", "POST", ":authority", "127.0.0.1", ":path", "/v1/chat/completions", "content-type", "application/json")
 	c.in <- requestPiece(`{"model":"`+model+`","stream":true,`, false)
 	c.in <- requestPiece(`"messages":[]}`, true)
 	if err := s.router(c); err != nil {
@@ -294,7 +294,7 @@ func TestBodiesAndExchangesAreBounded(t *testing.T) {
 			"white space alone":             {"", strings.Repeat(" ", 4000), 400},
 		} {
 			c := newTalk(t.Context())
-			hs := []string{":method", "POST", ":path", "/v1/chat/completions", "content-type", "application/json"}
+			hs := []string{":method", "POST", ":authority", "127.0.0.1", ":path", "/v1/chat/completions", "content-type", "application/json"}
 			if tt.head != "" {
 				hs = append(hs, "content-length", tt.head)
 			}

@@ -28,8 +28,8 @@ func rawHeaders(pairs ...string) *corev3.HeaderMap {
 	return m
 }
 
-// slices cuts b into buffers of at most size bytes, as gRPC may receive it.
-func slices(b []byte, size int) mem.BufferSlice {
+// cutBy cuts b into buffers of at most size bytes, as gRPC may receive it.
+func cutBy(b []byte, size int) mem.BufferSlice {
 	var s mem.BufferSlice
 	for len(b) > size {
 		s, b = append(s, mem.SliceBuffer(b[:size])), b[size:]
@@ -53,6 +53,7 @@ func TestMessagesAreReadAsTheirProtoSaysThem(t *testing.T) {
 		{"response body", &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_ResponseBody{ResponseBody: &extprocv3.HttpBody{Body: []byte("x")}}}, message{kind: responseBody, body: []byte("x")}},
 		{"empty body", &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_ResponseBody{ResponseBody: &extprocv3.HttpBody{}}}, message{kind: responseBody}},
 		{"request trailers", &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestTrailers{RequestTrailers: &extprocv3.HttpTrailers{}}}, message{kind: requestTrailers, end: true}},
+		{"request trailers with names", &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestTrailers{RequestTrailers: &extprocv3.HttpTrailers{Trailers: hs.GetHeaders()}}}, message{kind: requestTrailers, end: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,13 +64,13 @@ func TestMessagesAreReadAsTheirProtoSaysThem(t *testing.T) {
 			}
 			for _, size := range []int{1, 7, 1 << 20} {
 				var m message
-				if err := m.decode(slices(wire, size)); err != nil {
+				if err := m.decode(cutBy(wire, size)); err != nil {
 					t.Fatal(err)
 				}
 				if m.kind != tt.want.kind || m.end != tt.want.end || !bytes.Equal(m.body, tt.want.body) {
 					t.Errorf("cut by %d: got %d %v %q", size, m.kind, m.end, m.body)
 				}
-				if m.kind <= responseHeaders && string(m.headers[2].value) != "\xff\x00" {
+				if named := tt.name == "request trailers with names"; (named || m.kind <= responseHeaders) && string(m.headers[2].value) != "\xff\x00" {
 					t.Errorf("cut by %d: headers %q", size, m.headers)
 				}
 				m.release()
@@ -168,8 +169,8 @@ func FuzzMessage(f *testing.F) {
 	f.Add(seed, 3)
 	f.Fuzz(func(t *testing.T, wire []byte, size int) {
 		var m, n message
-		err := m.decode(slices(wire, 1<<20))
-		if cut := n.decode(slices(wire, max(1, size%64))); (err == nil) != (cut == nil) {
+		err := m.decode(cutBy(wire, 1<<20))
+		if cut := n.decode(cutBy(wire, max(1, size%64))); (err == nil) != (cut == nil) {
 			t.Fatalf("whole %v, cut %v", err, cut)
 		}
 		want := &extprocv3.ProcessingRequest{}

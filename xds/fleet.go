@@ -63,6 +63,9 @@ type stream struct {
 	// node is "" until the stream's first request.
 	node          string
 	subscriptions [numKinds]subscription
+	// parked are subscriptions, of the state-of-the-world protocol, that name
+	// nothing: they are not waited for.
+	parked [numKinds]*wholeState
 }
 
 func (s *stream) isEnvoy() bool { return !strings.HasPrefix(s.node, SubscriberPrefix) }

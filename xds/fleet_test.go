@@ -86,7 +86,7 @@ func TestOnlyEnvoysAreWaitedForButForRoutes(t *testing.T) {
 	if c.fleet.observe(c.offer).proven {
 		t.Error("an ext_proc process proves that Envoys take the resources")
 	}
-	err := c.fleet.OnStreamRequest(1, &discoveryv3.DiscoveryRequest{TypeUrl: kinds[Routes].typeURL})
+	err := c.fleet.OnStreamRequest(1, &discoveryv3.DiscoveryRequest{TypeUrl: kinds[Routes].typeURL, ResourceNames: []string{"edge"}})
 	if err != nil || c.current(Routes) {
 		t.Errorf("an ext_proc process that has not ACKed routes is not waited for (%v)", err)
 	}

@@ -17,11 +17,15 @@ func (r *rollout) publish(now time.Time, wanted state) {
 	r.retire()
 	r.enter(stepClusters, now)
 	for _, k := range []Kind{Secrets, Clusters} {
-		r.add(k)
-		if r.blocked(k) {
-			// It was refused like this before; nobody will say so again.
-			r.dropLeftovers(k)
-		}
+		r.join(k)
+	}
+}
+
+// join is add where what is live may have been refused before, as it is with
+// these additions: nobody will say so again.
+func (r *rollout) join(kind Kind) {
+	if r.add(kind); r.blocked(kind) {
+		r.dropLeftovers(kind)
 	}
 }
 

@@ -49,6 +49,11 @@ var kinds = [numKinds]struct {
 // String is the kind's metric label.
 func (k Kind) String() string { return kinds[k].label }
 
+// byName tells whether subscribers name each resource they want; of the other
+// kinds they want all (xDS protocol, "How the client specifies what resources
+// to return").
+func (k Kind) byName() bool { return k == Routes || k == Secrets }
+
 // MarshalText writes the kind as String does.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 

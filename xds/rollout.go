@@ -86,7 +86,7 @@ func (r *rollout) advance(now time.Time, a acks) (moved bool, overdue []Kind) {
 	case stepClusters:
 		if overdue, moved = r.through(now, a, Secrets, Clusters); moved {
 			r.enter(stepListeners, now)
-			r.add(Listeners)
+			r.join(Listeners)
 		}
 	case stepListeners:
 		if overdue, moved = r.through(now, a, Clusters, Listeners); moved {

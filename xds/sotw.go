@@ -44,6 +44,9 @@ func (f *fleet) OnStreamResponse(_ context.Context, id int64, _ *discoveryv3.Dis
 	w.nonce, w.sent, w.refused = answer.GetNonce(), answer.GetVersionInfo(), ""
 }
 
+// nobody names no resource.
+const nobody = "\x00"
+
 // OnStreamRequest reads what a request says about the last answer. An ACK
 // repeats nonce and version. A NACK has an error; so that it is not answered
 // with the same resources again, and again, the request is made to claim the
@@ -52,7 +55,20 @@ func (f *fleet) OnStreamRequest(id int64, request *discoveryv3.DiscoveryRequest)
 	kind, ok := kindOf(request.GetTypeUrl())
 	f.mu.Lock()
 	s := f.request(streamID{id: id}, request.GetNode())
-	if ok {
+	switch {
+	case ok && kind.byName() && len(request.GetResourceNames()) == 0:
+		// Envoy subscribes to the routes of a listener before it knows whether
+		// it can have the listener. If not it names none, for which the cache
+		// would give all; and it answers what it has no use for by asking
+		// again, at once.
+		s.parked[kind], s.subscriptions[kind] = wholeStateOf(s, kind), nil
+		request.ResourceNames = []string{nobody}
+	case ok && s.parked[kind] != nil:
+		// Whatever it held, it does not now; an ACK will follow.
+		w := s.parked[kind]
+		w.acked = ""
+		s.parked[kind], s.subscriptions[kind] = nil, w
+	case ok:
 		w := wholeStateOf(s, kind)
 		if nonce := request.GetResponseNonce(); nonce != "" && nonce == w.nonce {
 			f.answered(s, kind, w, request)
@@ -82,7 +98,12 @@ func (f *fleet) answered(s *stream, kind Kind, w *wholeState, request *discovery
 	}
 }
 
+// wholeStateOf gives the subscription, a new one if there is none. Caller must
+// hold mu.
 func wholeStateOf(s *stream, kind Kind) *wholeState {
+	if w := s.parked[kind]; w != nil {
+		return w
+	}
 	w, ok := s.subscriptions[kind].(*wholeState)
 	if !ok {
 		w = &wholeState{}

@@ -73,7 +73,7 @@ func TestAProviderKeyInTheEnvironmentMakesAClientKeyOnce(t *testing.T) {
 	if err != nil || strings.Contains(string(kept), key) {
 		t.Errorf("the state directory keeps %q, %v; want a hash", kept, err)
 	}
-	again := p.run(t, args...)
+	again := p.run(t, append(args, "--log-level", "debug")...)
 	if out := again.out.String(); strings.Contains(out, "dgm_") || !strings.Contains(out, "the one printed when it was made") {
 		t.Errorf("the second start prints:\n%s", out)
 	}

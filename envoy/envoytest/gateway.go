@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -106,10 +107,6 @@ func prepare(tb testing.TB, o Options) *Gateway {
 	g.dir = socketDir(tb)
 	g.port = freePort(tb)
 	g.URL = fmt.Sprintf("http://127.0.0.1:%d", g.port)
-	c := g.Compile(g.o.Catalog)
-	g.startParts(c)
-	g.startEnvoy()
-	g.awaitReady()
 	g.Client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}}
 	tb.Cleanup(g.Client.CloseIdleConnections)
 	return g
@@ -260,13 +257,21 @@ func (g *Gateway) awaitReady() {
 	})
 }
 
+// freePort is below the range from which Linux takes the ports of outgoing
+// connections (ip_local_port_range): tests that run side by side make many, and
+// one of them could have the port before Envoy does.
 func freePort(tb testing.TB) uint16 {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	const first, ports, tries = 12_000, 20_000, 100
+	for range tries {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(ports)))
+		if err != nil {
+			continue // taken
+		}
+		defer l.Close() //nolint:errcheck // only asked for a number
+		return netip.MustParseAddrPort(l.Addr().String()).Port()
 	}
-	defer l.Close() //nolint:errcheck // only asked for a number
-	return netip.MustParseAddrPort(l.Addr().String()).Port()
+	tb.Fatalf("no free port in %d tries", tries)
+	return 0
 }
 
 // socketDir is short: a Unix socket's path has 108 bytes.

@@ -14,12 +14,12 @@ import (
 // ext_proc. A trailing * stands for any end.
 var requestHeaders = []string{
 	":*", "accept", "api-key", "authorization", "connection", "content-encoding", "content-length", "content-type",
-	"expect", "openai-beta", "te", "transfer-encoding", "upgrade", "user-agent", "x-api-key", "x-forwarded-proto",
+	"expect", "openai-beta", "origin", "te", "transfer-encoding", "upgrade", "user-agent", "x-api-key", "x-forwarded-proto",
 	"x-goog-api-key", "x-request-id",
 }
 
 // corsHeaders are let in too where browsers may call.
-var corsHeaders = []string{"access-control-request-headers", "access-control-request-method", "origin"}
+var corsHeaders = []string{"access-control-request-headers", "access-control-request-method"}
 
 // responseHeaders are what of a provider's answer may reach a client. A
 // provider can echo what it was sent, our credential included, in any header.

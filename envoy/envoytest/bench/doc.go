@@ -19,14 +19,15 @@
 // a round pays for its own settlement. Latencies are wall time: believe them
 // only on an idle machine.
 //
-// Events come one a write and without a pause; the provider yields after each,
-// so that 50 streams take turns. What Envoy still reads together shows in the
-// events per read. Time to first token is measured under paced streams (one
-// event in 20 ms), whose starts are spread out.
+// A stream's events come one a write. The rows that compare with the bars pause
+// for 5 ms between two, so that Envoy reads each by itself, as it does a
+// model's; the same without a pause is shown beside them, with how many events
+// were then read together. Time to first token is measured under streams of one
+// event in 20 ms. Starts are spread out.
 //
 // Refuses: operating systems without per-process CPU clocks (all but Linux),
-// and a verdict on noise: only twice the bar fails a test; a missed bar is
-// printed as one.
+// and a verdict on noise: a missed bar is printed as a miss, and only two and a
+// half times the bar, in CPU or memory, fails the test.
 //
 // Concurrency: a course belongs to its test; loads run their connections in
 // goroutines that end before the round does.

@@ -25,6 +25,14 @@ func (k *course) later() row {
 	return compare("an event after the first, same dialect, one in 5 ms", "event", bars{1.3, 1}, plain, ours)
 }
 
+// steadiness is what streams under way share.
+type steadiness struct {
+	way  *way
+	want []byte // what a stream begins with
+	came atomic.Int64
+	over atomic.Bool
+}
+
 // steady opens streams, and counts CPU and events in a window after their
 // starts have been paid for. Then it hangs up.
 func (k *course) steady(w *way, want []byte) cost {
@@ -32,11 +40,9 @@ func (k *course) steady(w *way, want []byte) cost {
 	var (
 		g       errgroup.Group
 		started sync.WaitGroup
-		over    atomic.Bool
-		came    atomic.Int64 // bytes
 	)
+	s := &steadiness{way: w, want: want}
 	calls := make([]*caller, atATime)
-	request := order{events: longStream, pace: pace}.request(publicName, requestSize)
 	for i := range calls {
 		call, err := dial(w.address)
 		if err != nil {
@@ -44,42 +50,25 @@ func (k *course) steady(w *way, want []byte) cost {
 		}
 		calls[i] = call
 		started.Add(1)
+		// The pauses of all streams shall not coincide.
+		after := time.Duration(i) * 7 * pace * time.Millisecond / atATime
 		g.Go(func() error {
 			start := sync.OnceFunc(started.Done)
 			defer start()
-			// The pauses of all streams shall not coincide.
-			<-time.After(time.Duration(i) * 7 * pace * time.Millisecond / atATime)
-			if err := call.begin(request); err != nil {
-				return fmt.Errorf("%s, events after the first: %w", w.name, err)
-			}
-			if err := call.until(token); err != nil {
-				return err
-			}
-			start()
-			for {
-				before := len(call.body)
-				err := call.more()
-				came.Add(int64(len(call.body) - before))
-				switch {
-				case err == nil && !call.done:
-				case over.Load() && bytes.HasPrefix(want, call.body):
-					return nil
-				default:
-					return fmt.Errorf("%s: a stream broke after %d bytes: %w", w.name, len(call.body), err)
-				}
-			}
+			<-time.After(after)
+			return s.read(call, start)
 		})
 	}
 	started.Wait()
 	<-time.After(k.s.settle)
 	envoy, dragoman := k.cpu(w)
-	bytesBefore := came.Load()
+	before := s.came.Load()
 	<-time.After(k.s.round)
 	envoyAfter, dragomanAfter := k.cpu(w)
 	// The first event is the role; those with content have one length.
 	size := len(bytes.SplitAfterN(want, []byte("\n\n"), 3)[1])
-	events := float64(came.Load()-bytesBefore) / float64(size)
-	over.Store(true)
+	events := float64(s.came.Load()-before) / float64(size)
+	s.over.Store(true)
 	for _, call := range calls {
 		_ = call.conn.Close() //nolint:errcheck // ends its reading
 	}
@@ -88,4 +77,26 @@ func (k *course) steady(w *way, want []byte) cost {
 	}
 	per := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / events }
 	return cost{envoy: per(envoyAfter - envoy), dragoman: per(dragomanAfter - dragoman)}
+}
+
+// read follows one stream until the connection is closed; start tells that the
+// first text is here.
+func (s *steadiness) read(call *caller, start func()) error {
+	err := call.begin(order{events: longStream, pace: pace}.request(publicName, requestSize))
+	if err == nil {
+		err = call.until(token)
+	}
+	if err != nil {
+		return fmt.Errorf("%s, events after the first: %w", s.way.name, err)
+	}
+	start()
+	for err == nil && !call.done {
+		before := len(call.body)
+		err = call.more()
+		s.came.Add(int64(len(call.body) - before))
+	}
+	if s.over.Load() && bytes.HasPrefix(s.want, call.body) {
+		return nil
+	}
+	return fmt.Errorf("%s: a stream broke after %d bytes: %w", s.way.name, len(call.body), err)
 }

@@ -5,8 +5,8 @@
 --   tail  = "openai"  make the end of the stream tell the truth: [DONE] where
 --                     only that is missing, an error event where no
 --                     finish_reason has passed
--- Everything else passes byte for byte and at once. Only the beginning of an
--- event that may still turn out to be a usage event is held back.
+-- Everything else passes byte for byte and at once, but for the beginning of an
+-- event that may still turn out to be a usage event.
 
 local find, sub, byte, concat = string.find, string.sub, string.byte, table.concat
 
@@ -85,10 +85,7 @@ local function last_blank(s, from)
     if at < from then at = from end
     local e = blank(s, at)
     if e ~= nil then
-      repeat
-        at = e
-        e = blank(s, at + 1)
-      until e == nil
+      repeat at, e = e, blank(s, e + 1) until e == nil
       return at
     end
     if at == from then return from - 1 end
@@ -195,9 +192,8 @@ local function unclear(s)
   if c ~= 123 then return false end
   local v, k = member(s, 'choices"', i)
   if v == nil then return true end
-  if v ~= 91 then return false end
-  v = skip(s, k + 1)
-  return v == nil or v == 93
+  if v == 91 then v = skip(s, k + 1) or 93 else return false end
+  return v == 93
 end
 
 -- empty_choices gives where, at or after from, a member choices stands whose
@@ -263,11 +259,7 @@ local function sift(st, s)
   local from = 1
   if st.passing ~= nil then
     local e = blank(st.passing .. sub(s, 1, 2), 1)
-    if e ~= nil then
-      e = e - #st.passing
-    else
-      e = blank(s, 1)
-    end
+    if e ~= nil then e = e - #st.passing else e = blank(s, 1) end
     if e == nil then
       st.passing = sub(st.passing .. sub(s, -2), -2)
       return s
