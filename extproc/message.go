@@ -35,6 +35,10 @@ type message struct {
 	// end tells that nothing follows this part.
 	end bool
 
+	// sink, where set, takes the bytes of request bodies: body is then only
+	// what was added to it.
+	sink *[]byte
+
 	held mem.Buffer
 	copy []byte
 }
@@ -46,6 +50,9 @@ func (m *message) decode(data mem.BufferSlice) error {
 	m.release()
 	m.kind, m.headers, m.body, m.end = 0, m.headers[:0], nil, false
 	var b []byte
+	if m.sink != nil && m.pour(data) {
+		return nil
+	}
 	if len(data) == 1 {
 		data[0].Ref()
 		m.held = data[0]
@@ -71,7 +78,13 @@ func (m *message) decode(data mem.BufferSlice) error {
 			return err
 		case requestBody, responseBody:
 			m.kind = kind(num)
-			return m.decodeBody(v)
+			err := m.decodeBody(v)
+			if m.sink != nil && m.kind == requestBody {
+				from := len(*m.sink)
+				*m.sink = append(*m.sink, m.body...)
+				m.body = (*m.sink)[from:]
+			}
+			return err
 		}
 		return nil
 	})
@@ -122,6 +135,52 @@ func (m *message) decodeHeader(b []byte) error {
 	})
 	m.headers = append(m.headers, h)
 	return err
+}
+
+// pour reads a request body that came in several buffers straight into the
+// sink, as Envoy writes it: {4: HttpBody{1: body, 2: end_of_stream}} and nothing
+// else. Anything different is left to decode.
+func (m *message) pour(data mem.BufferSlice) bool {
+	if len(data) < 2 {
+		return false
+	}
+	const outer, inner, ending = 4<<3 | 2, 1<<3 | 2, 2 << 3
+	b := data[0].ReadOnlyData()
+	if len(b) < 1 || b[0] != outer {
+		return false
+	}
+	whole, n := protowire.ConsumeVarint(b[1:])
+	if n < 0 || uint64(data.Len()) != uint64(1+n)+whole || len(b) < 2+n || b[1+n] != inner {
+		return false
+	}
+	b = b[1+n:]
+	size, k := protowire.ConsumeVarint(b[1:])
+	if k < 0 || size > whole {
+		return false
+	}
+	rest := whole - uint64(1+k) - size // 0, or {2: true}
+	if rest != 0 && rest != 2 {
+		return false
+	}
+	b = b[1+k:]
+	from, left := len(*m.sink), int(size) //nolint:gosec // at most the message's length
+	var tail [2]byte
+	t := 0
+	for i := range data {
+		if i > 0 {
+			b = data[i].ReadOnlyData()
+		}
+		take := min(left, len(b))
+		*m.sink = append(*m.sink, b[:take]...)
+		left -= take
+		t += copy(tail[t:], b[take:])
+	}
+	if rest == 2 && tail != [2]byte{ending, 1} {
+		*m.sink = (*m.sink)[:from]
+		return false
+	}
+	m.kind, m.body, m.end = requestBody, (*m.sink)[from:], rest == 2
+	return true
 }
 
 // decodeBody reads HttpBody{1: body, 2: end_of_stream}.

@@ -124,35 +124,44 @@ func (r *routing) collect(limit int64) ([]byte, *llm.Problem, error) {
 	if n := r.head.contentLength; n > 0 {
 		body = make([]byte, 0, min(n, firstRoom))
 	}
-	var m message
+	held := 0
+	m := message{sink: &body}
 	defer m.release()
 	for {
-		if err := r.st.RecvMsg(&m); err != nil {
-			r.s.table.letGo(len(body))
-			return nil, nil, err
+		var p *llm.Problem
+		err := r.st.RecvMsg(&m)
+		if err == nil {
+			p = r.hold(&m, limit-int64(held))
 		}
-		if m.kind == requestTrailers {
+		switch {
+		case err != nil || p != nil:
+			r.s.table.letGo(held)
+			return nil, p, err
+		case m.kind == requestTrailers:
 			r.trailers = true
 			for i := range m.headers {
 				r.late = append(r.late, bytes.Clone(m.headers[i].name))
 			}
 			return body, nil, nil
 		}
-		if m.kind != requestBody {
-			continue
-		}
-		if int64(len(body)+len(m.body)) > limit {
-			r.s.table.letGo(len(body))
-			return nil, tooLarge(limit), nil
-		}
-		if !r.s.table.hold(len(m.body)) {
-			r.s.table.letGo(len(body))
-			return nil, full(), nil
-		}
-		body = append(body, m.body...)
-		if m.end {
+		held = len(body)
+		if m.end && m.kind == requestBody {
 			return body, nil, nil
 		}
+	}
+}
+
+// hold counts the bytes a message brought, of which so many are allowed.
+func (r *routing) hold(m *message, most int64) *llm.Problem {
+	switch {
+	case m.kind != requestBody:
+		return nil
+	case int64(len(m.body)) > most:
+		return tooLarge(r.view.catalog.Limits.Body)
+	case !r.s.table.hold(len(m.body)):
+		return full()
+	default:
+		return nil
 	}
 }
 

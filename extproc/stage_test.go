@@ -313,6 +313,23 @@ func TestBodiesAndExchangesAreBounded(t *testing.T) {
 	})
 }
 
+func TestAClientThatLeavesAmidItsBodyLeavesNothingHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		c := newTalk(t.Context())
+		c.in <- requestHead(false, ":method", "POST", ":authority", "127.0.0.1", ":path", "/v1/chat/completions")
+		c.in <- requestPiece(`{"model":"sim/chat",`, false)
+		close(c.in)
+		if err := s.router(c); err != nil {
+			t.Fatal(err)
+		}
+		if n, held := s.Open(); n != 0 || held != 0 {
+			t.Errorf("%d exchanges hold %d bytes", n, held)
+		}
+	})
+}
+
 func TestAnExchangeEndsOnce(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)

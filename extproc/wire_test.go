@@ -79,6 +79,31 @@ func TestMessagesAreReadAsTheirProtoSaysThem(t *testing.T) {
 	}
 }
 
+func TestBodiesPourIntoTheirSink(t *testing.T) {
+	t.Parallel()
+	for _, end := range []bool{false, true} {
+		for _, n := range []int{0, 1, 100, 127, 128, 16 << 10, 100 << 10} {
+			want := bytes.Repeat([]byte("b"), n)
+			wire, err := proto.Marshal(&extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestBody{
+				RequestBody: &extprocv3.HttpBody{Body: want, EndOfStream: end}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, size := range []int{1, 2, 3, 5, 1000, len(wire) - 1, len(wire) + 1} {
+				sink := []byte("before")
+				m := message{sink: &sink}
+				if err := m.decode(cutBy(wire, max(1, size))); err != nil {
+					t.Fatal(err)
+				}
+				if m.kind != requestBody || m.end != end || !bytes.Equal(m.body, want) || string(sink) != "before"+string(want) {
+					t.Errorf("%d bytes, end %v, cut by %d: kind %d, end %v, %d bytes, sink %d", n, end, size, m.kind, m.end, len(m.body), len(sink))
+				}
+				m.release()
+			}
+		}
+	}
+}
+
 func TestRepliesAreWhatTheirProtoSays(t *testing.T) {
 	t.Parallel()
 	option := func(k, v string) *corev3.HeaderValueOption {
@@ -176,6 +201,11 @@ func FuzzMessage(f *testing.F) {
 		want := &extprocv3.ProcessingRequest{}
 		if proto.Unmarshal(wire, want) != nil || err != nil {
 			return
+		}
+		var sink []byte
+		s := message{sink: &sink}
+		if s.decode(cutBy(wire, max(1, size%64))) == nil && s.kind == requestBody && m.kind == requestBody && !bytes.Equal(s.body, m.body) {
+			t.Fatalf("poured %q, want %q", s.body, m.body)
 		}
 		if b := want.GetRequestBody(); b != nil && m.kind == requestBody && !bytes.Equal(b.GetBody(), m.body) {
 			t.Fatalf("body %q, want %q", m.body, b.GetBody())

@@ -21,21 +21,7 @@ func TestAnEnvoyThatNamesNoRoutesGetsNone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answers := make(chan answer)
-		go func() {
-			defer close(answers)
-			for {
-				a, err := w.next()
-				if err != nil {
-					return
-				}
-				select {
-				case answers <- a:
-				case <-t.Context().Done():
-					return
-				}
-			}
-		}()
+		answers := answersOf(t, w)
 		if err := w.subscribe(Routes, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -77,4 +63,23 @@ func TestAnEnvoyThatNamesNoRoutesGetsNone(t *testing.T) {
 			t.Errorf("%d route configurations came, and the ACK did not count", len(a.resources))
 		}
 	})
+}
+
+// answersOf gives what a wire receives until the test ends.
+func answersOf(t *testing.T, w wire) <-chan answer {
+	answers := make(chan answer)
+	go func() {
+		for {
+			a, err := w.next()
+			if err != nil {
+				return
+			}
+			select {
+			case answers <- a:
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	return answers
 }

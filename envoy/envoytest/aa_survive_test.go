@@ -81,7 +81,7 @@ func survive(t *testing.T, bufferLimit uint32) {
 		time.Since(began).Seconds(), envoyPeak>>20, extprocPeak>>20)
 	// Envoy holds a little for each slow reader in each hop, and the answers
 	// that ext_proc hands over whole; ext_proc a few copies of these.
-	const base, hops, copies = 256 << 20, 8, 5
+	const base, hops, copies = 512 << 20, 8, 6
 	whole := int64(survivors * size)
 	if most := base + whole + hops*int64(slow.n)*int64(bufferLimit); envoyPeak > most {
 		t.Errorf("Envoy took %d MB, more than %d MB", envoyPeak>>20, most>>20)

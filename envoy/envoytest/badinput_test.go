@@ -291,3 +291,26 @@ func TestWhoHasNoKeyIsRefusedBeforeTheBody(t *testing.T) {
 		_ = end.Close() //nolint:errcheck // the request has ended
 	}
 }
+
+// TestASlowClientIsBounded sends too little of a request and then waits.
+func TestASlowClientIsBounded(t *testing.T) {
+	t.Parallel()
+	// The edge outwaits its providers, and never less than a minute.
+	g := Start(t, Options{Catalog: DefaultCatalog + "\ntimeouts: {first_token: 1s, answer: 1s, idle: 1s}\n"})
+	body := question{way: ways[0], text: "Hello"}.body()
+	type slow struct {
+		name, request string
+		status        int
+	}
+	cases := []slow{{"headers", "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n", 408}}
+	if Long() {
+		cases = append(cases, slow{"body", post("/v1/chat/completions", "localhost", fmt.Sprintf("Content-Length: %d\r\n", len(body)), body[:30]), 408})
+	}
+	for _, tt := range cases {
+		began := time.Now()
+		a, _ := g.wire(t, tt.request)
+		g.checkRefused(t, a, tt.status)
+		t.Logf("half of the %s: %d after %.1f s", tt.name, a.Status, time.Since(began).Seconds())
+	}
+	g.Settled(t, 5*time.Second)
+}

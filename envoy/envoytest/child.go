@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func reportState(ctx context.Context, s *extproc.Server, socket string) {
 		if err != nil {
 			return
 		}
-		runtime.GC()
+		debug.FreeOSMemory() // what is resident is in use, then
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		n, held := s.Open()

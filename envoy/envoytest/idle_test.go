@@ -114,8 +114,8 @@ func (g *Gateway) awaitIdle(t *testing.T, n int) {
 	})
 }
 
-// sizes are the resident memory of both processes, ext_proc's after a garbage
-// collection, in bytes.
+// sizes are the resident memory of both processes in bytes, ext_proc's after it
+// has given its garbage back.
 func (g *Gateway) sizes(t *testing.T) (envoy, dragoman int64) {
 	t.Helper()
 	stateOf(t, g)
