@@ -43,6 +43,7 @@ func (c *extprocCommand) start(ctx context.Context, parts *errgroup.Group, in su
 	}
 	parts.Go(func() error { feed.stop(); return nil })
 	metrics := registry()
+	extproc.Tune()
 	server, err := extproc.NewServer(extproc.ServerConfig{Logger: in.log, Metrics: metrics, Env: in.streams.env, XDS: c.order()}, feed.first)
 	if err != nil {
 		return err

@@ -119,6 +119,7 @@ func (g *gateway) start(ctx context.Context, parts *errgroup.Group) error {
 	if g.control, err = newXDS(slog.New(&calm{Handler: g.log.Handler(), less: true, ending: &g.ending}), metrics); err != nil {
 		return err
 	}
+	extproc.Tune()
 	g.proc, err = extproc.NewServer(extproc.ServerConfig{Logger: g.log, Metrics: metrics, Env: g.streams.env, XDS: g.socket("xds")}, g.first)
 	if err != nil {
 		return err

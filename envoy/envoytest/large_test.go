@@ -206,3 +206,34 @@ func TestWhatIsHeldHasLimits(t *testing.T) {
 		})
 	}
 }
+
+func TestAnswersThatAreHeldToBeTranslatedCountToo(t *testing.T) {
+	t.Parallel()
+	g := Start(t, Options{Catalog: DefaultCatalog + "\nlimits: {body: 1MiB, held: 8MiB}\n", Child: true})
+	survived(t, g)
+	before := stateOf(t, g)
+	half := &wish{name: "half an answer", model: "sim/translated", script: `{"*":{"size":10000000,"hang":"mid"}}`}
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan error, 1)
+	go func() {
+		_, err := g.Post(ctx, half.body(half.model, false))
+		left <- err
+	}()
+	Eventually(t, 20*time.Second, "5 MB are held", func() error {
+		if s, err := g.Child.State(); err != nil || s.Held < 5_000_000 {
+			return fmt.Errorf("%+v, %v", s, err)
+		}
+		return nil
+	})
+	whole := &wish{name: "one too many", model: "sim/translated", translated: true, script: `{"*":{"size":5000000}}`, from: "alpha"}
+	if a, right, err := g.ask(t.Context(), whole); right || err != nil {
+		t.Errorf("10 MB were held: %s, %v", a, err)
+	}
+	leave()
+	<-left
+	backToBase(t, g, before)
+	if a, right, err := g.ask(t.Context(), whole); !right || err != nil {
+		t.Errorf("after the other has left: %s, %v", a, err)
+	}
+	backToBase(t, g, before)
+}

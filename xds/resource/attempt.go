@@ -124,9 +124,10 @@ func (b *builder) attemptRoute(p *catalog.Provider, limit, idle time.Duration) *
 			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: envoy.ProviderCluster(p.Name)},
 			// The host is the operator's, whatever the client wrote.
 			HostRewriteSpecifier: &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: p.BaseURL.Authority()},
-			Timeout:              seconds(0),
-			IdleTimeout:          seconds(idle),
-			RetryPolicy:          &routev3.RetryPolicy{PerTryTimeout: seconds(limit), NumRetries: u32(0)},
+			// Of the whole attempt; 0 = none: a slow but living stream goes on.
+			Timeout:     seconds(p.Timeouts.Request),
+			IdleTimeout: seconds(idle),
+			RetryPolicy: &routev3.RetryPolicy{PerTryTimeout: seconds(limit), NumRetries: u32(0)},
 		}},
 	}
 }

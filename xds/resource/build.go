@@ -104,7 +104,11 @@ func u32(v uint32) *wrapperspb.UInt32Value { return wrapperspb.UInt32(v) }
 
 func grpcService(cluster string, metadata ...*corev3.HeaderValue) *corev3.GrpcService {
 	return &corev3.GrpcService{
-		TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: cluster}},
+		TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{
+			ClusterName: cluster,
+			// Nobody reads x-envoy-internal and x-forwarded-for there.
+			SkipEnvoyHeaders: true,
+		}},
 		InitialMetadata: metadata,
 	}
 }

@@ -20,7 +20,11 @@ func (b *builder) expressCluster(p *catalog.Provider) *clusterv3.Cluster {
 	o := upstream(p)
 	// The whole answer's time limit. It is the cluster's, not the request's:
 	// the next target has its own.
-	o.CommonHttpProtocolOptions.MaxStreamDuration = seconds(p.Timeouts.Answer)
+	limit := p.Timeouts.Answer
+	if r := p.Timeouts.Request; r > 0 {
+		limit = min(limit, r)
+	}
+	o.CommonHttpProtocolOptions.MaxStreamDuration = seconds(limit)
 	o.HttpFilters = append(o.HttpFilters,
 		b.filter("envoy.filters.http.header_mutation", expressHeaders()),
 		b.filter("envoy.filters.http.lua", &luav3.Lua{DefaultSourceCode: inline(guard.Answer())}),

@@ -90,7 +90,7 @@ func (w *way) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.idle {
-		_ = c.conn.Close() //nolint:errcheck // nothing follows
+		_ = c.conn.Close() // nothing follows
 	}
 	w.idle = nil
 }

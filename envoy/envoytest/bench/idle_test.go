@@ -28,8 +28,10 @@ func idle(t *testing.T, s settings) []row {
 	note := fmt.Sprintf("%d streams", s.idle)
 	return []row{
 		{Work: "an idle stream, Envoy", Unit: "KB", Plain: &plain, Envoy: &ours, Judged: ours, In: kilobytes, Bar: 80, Stretch: 65, Note: note},
-		{Work: "an idle stream, ext_proc", Unit: "KB", Dragoman: &dragoman, Judged: dragoman, In: kilobytes, Bar: 6, Stretch: 3, Note: note,
-			shown: !s.full}, // few streams weigh less than the garbage a process may keep
+		{
+			Work: "an idle stream, ext_proc", Unit: "KB", Dragoman: &dragoman, Judged: dragoman, In: kilobytes, Bar: 6, Stretch: 3, Note: note,
+			shown: !s.full, // few streams weigh less than the garbage a process may keep
+		},
 	}
 }
 
@@ -41,7 +43,7 @@ func (k *course) resident(w *way) (envoy, dragoman float64) {
 	open := k.open(w)
 	after := k.memory(w)
 	for _, c := range open {
-		_ = c.conn.Close() //nolint:errcheck // nothing follows
+		_ = c.conn.Close() // nothing follows
 	}
 	per := func(i int) float64 { return float64(after[i]-before[i]) / 1000 / float64(len(open)) }
 	return per(0), per(1)

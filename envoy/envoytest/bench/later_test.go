@@ -70,7 +70,7 @@ func (k *course) steady(w *way, want []byte) cost {
 	events := float64(s.came.Load()-before) / float64(size)
 	s.over.Store(true)
 	for _, call := range calls {
-		_ = call.conn.Close() //nolint:errcheck // ends its reading
+		_ = call.conn.Close() // ends its reading
 	}
 	if err := g.Wait(); err != nil {
 		k.tb.Fatal(err)

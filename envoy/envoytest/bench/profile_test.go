@@ -38,7 +38,7 @@ func profileOnSignal(file string) {
 	}
 	<-ask
 	pprof.StopCPUProfile()
-	if err := f.Close(); err == nil {
+	if err = f.Close(); err == nil {
 		err = os.Rename(file+".part", file)
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func profile(t *testing.T, s settings, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = os.Remove(file) //nolint:errcheck // of an earlier run
+	_ = os.Remove(file) // of an earlier run
 	t.Setenv(profileVariable, file)
 	k := start(t, s)
 	c := contestant{k.ours, l}

@@ -42,7 +42,7 @@ func startProvider(tb testing.TB) string {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		_ = in.Close() //nolint:errcheck // it may have ended
+		_ = in.Close() // it may have ended
 		if err := cmd.Wait(); err != nil {
 			tb.Errorf("the provider: %v", err)
 		}
@@ -62,8 +62,8 @@ func serveProvider() error {
 	}
 	fmt.Println(l.Addr())
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) //nolint:errcheck // its end is the message
-		_ = l.Close()                        //nolint:errcheck // ends Accept
+		_, _ = io.Copy(io.Discard, os.Stdin) // its end is the message
+		_ = l.Close()                        // ends Accept
 	}()
 	for {
 		c, err := l.Accept()
@@ -137,7 +137,7 @@ func (v *conversation) stream(o order) error {
 	}
 	for i, piece := range v.framed {
 		if o.hang && i == o.events+1 { // before the finish reason
-			_, _ = v.r.ReadByte() //nolint:errcheck // until the other side is gone
+			_, _ = v.r.ReadByte() // until the other side is gone
 			return io.EOF
 		}
 		if _, err := v.conn.Write(piece); err != nil {

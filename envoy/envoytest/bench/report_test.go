@@ -127,7 +127,7 @@ func (r *report) text() string {
 			l.Work, figure(l.Plain), figure(l.Envoy), figure(l.Dragoman), l.Unit, l.Judged, l.In, quartiles, l.Bar, l.Stretch, l.Verdict)
 	}
 	fmt.Fprintln(w, "reserve + settle\t\t\t\t\tfrom the quota work on\t\t1 µs\t\t")
-	_ = w.Flush() //nolint:errcheck // into memory
+	_ = w.Flush() // into memory
 	fmt.Fprintln(&b)
 	for i := range r.Rows {
 		if l := &r.Rows[i]; l.Note != "" {
