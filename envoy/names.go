@@ -66,6 +66,9 @@ const (
 	RouteHeader = "x-dragoman-route"
 	// StreamHeader is present on requests whose answer is a stream.
 	StreamHeader = "x-dragoman-stream"
+	// LengthHeader carries the length of an attempt's body past ext_proc, whose
+	// replacement of a body drops content-length; the attempt route sets it anew.
+	LengthHeader = "x-dragoman-length"
 	// FailedHeader carries what the express guard saw of a failed first attempt
 	// to the attempt stage of the second.
 	FailedHeader = "x-dragoman-failed"

@@ -111,7 +111,7 @@ func (e *logEntry) decodeMetadata(b []byte) error {
 // stringOf finds a string member of a google.protobuf.Struct{1: {1: key, 2:
 // Value{3: string}}}.
 func stringOf(b []byte, key string) (value []byte) {
-	_ = fields(b, func(_ protowire.Number, v []byte, _ uint64) error { //nolint:errcheck // malformed metadata holds nothing
+	_ = fields(b, func(_ protowire.Number, v []byte, _ uint64) error { // malformed metadata holds nothing
 		if string(bytesAt(v, 1)) == key {
 			value = bytesAt(v, 2, 3)
 		}
@@ -142,7 +142,7 @@ func bytesAt(b []byte, path ...protowire.Number) []byte {
 func varintAt(b []byte, path ...protowire.Number) (n uint64) {
 	last := len(path) - 1
 	b = bytesAt(b, path[:last]...)
-	_ = fields(b, func(num protowire.Number, _ []byte, v uint64) error { //nolint:errcheck // malformed counts are no counts
+	_ = fields(b, func(num protowire.Number, _ []byte, v uint64) error { // malformed counts are no counts
 		if num == path[last] {
 			n = v
 		}

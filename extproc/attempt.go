@@ -45,6 +45,7 @@ type attempt struct {
 	remove    [][]byte
 	watch     watch
 	pending   int // body messages not answered yet
+	kept      int // bytes of the answer that count as held
 	retry     time.Duration
 }
 
@@ -172,7 +173,7 @@ func (a *attempt) request() (done bool, err error) {
 	}
 	r.set = []setHeader{
 		{":path", []byte(t.Provider.BaseURL.Path + a.codec.Path(&a.x.envelope, a.dialectTarget()))},
-		{"content-length", strconv.AppendInt(nil, int64(r.bodySize()), 10)},
+		{envoy.LengthHeader, strconv.AppendInt(nil, int64(r.bodySize()), 10)},
 		{"content-type", []byte("application/json")},
 	}
 	for _, h := range a.x.view.credentials.Headers(t.Provider.Name) {
@@ -240,6 +241,7 @@ func guardOrders(dropUsage bool) []byte {
 func (a *attempt) close() {
 	a.timer.stop()
 	a.head.release()
+	a.s.table.letGo(a.kept)
 }
 
 func (a *attempt) lane() meter.Lane {

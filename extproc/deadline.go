@@ -2,14 +2,16 @@ package extproc
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
 // deadline runs a function once unless it is stopped before; stop waits for a
 // function that has begun, so that nothing outlives its stream.
 type deadline struct {
-	timer *time.Timer
-	done  chan struct{}
+	timer   *time.Timer
+	done    chan struct{}
+	stopped sync.Once
 }
 
 func newDeadline(d time.Duration, f func()) *deadline {
@@ -23,9 +25,14 @@ func newDeadline(d time.Duration, f func()) *deadline {
 
 // stop is safe on a nil deadline, and more than once.
 func (d *deadline) stop() {
-	if d != nil && !d.timer.Stop() {
-		<-d.done
+	if d == nil {
+		return
 	}
+	d.stopped.Do(func() {
+		if !d.timer.Stop() {
+			<-d.done
+		}
+	})
 }
 
 // wait sleeps, costing nothing, until the time is over; false if ctx ended first.

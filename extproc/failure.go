@@ -8,6 +8,7 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
@@ -83,8 +84,19 @@ func (a *attempt) pass(p *llm.Problem) error {
 	if a.target.Model.Name != a.x.model {
 		set = append(set, setHeader{envoy.ModelHeader, []byte(a.target.Model.Name)})
 	}
-	body := a.x.codec.EncodeError(p, a.x.id.text())
+	body := a.redact(a.x.codec.EncodeError(p, a.x.id.text()))
 	return a.st.SendMsg(&reply{part: immediate, status: p.Kind.Status(), body: body, set: set})
+}
+
+// redact takes our credential out of what a provider said, should it repeat it.
+func (a *attempt) redact(body []byte) []byte {
+	for _, h := range a.x.view.credentials.Headers(a.target.Provider.Name) {
+		secret := bytes.TrimPrefix(h.Value, []byte("Bearer "))
+		if len(secret) > 0 {
+			body = bytes.ReplaceAll(body, secret, []byte(credential.Redacted))
+		}
+	}
+	return body
 }
 
 // refuseAttempt answers an attempt that has no exchange or no target.
@@ -97,10 +109,10 @@ func (s *Service) refuseAttempt(st stream, p *llm.Problem) error {
 
 // unseen stands for an attempt whose end never reached us: Envoy's edge gave
 // it up, or it was an express attempt that got no answer.
-func (x *exchange) unseen(number int) chain.Failure {
+func (e *exchange) unseen(number int) chain.Failure {
 	f := chain.Failure{Reason: chain.Reset}
-	if number <= len(x.chain.Targets) {
-		t := x.chain.Targets[number-1]
+	if number <= len(e.chain.Targets) {
+		t := e.chain.Targets[number-1]
 		f.Provider, f.Model = t.Provider.Name, t.Model.Name
 	}
 	return f

@@ -32,6 +32,7 @@ var passed = map[string]bool{
 
 func readHead(m *message, h *head) {
 	h.contentLength = -1
+	h.strip = make([][]byte, 0, len(m.headers))
 	for i := range m.headers {
 		name, value := m.headers[i].name, m.headers[i].value
 		switch string(name) {
@@ -76,16 +77,22 @@ func (h *head) checkPost(limit int64) *llm.Problem {
 	// What follows an upgrade is no body with an end, so Envoy would wait for
 	// it as long as it waits for any.
 	if len(h.upgrade) > 0 {
-		return &llm.Problem{Kind: llm.Forbidden, Code: "unsupported_upgrade",
-			Message: "The gateway does not serve upgrades to " + printable(h.upgrade) + "; send a plain POST."}
+		return &llm.Problem{
+			Kind: llm.Forbidden, Code: "unsupported_upgrade",
+			Message: "The gateway does not serve upgrades to " + printable(h.upgrade) + "; send a plain POST.",
+		}
 	}
 	if t := bytes.TrimSpace(h.contentType); len(t) > 0 && !isJSON(t) {
-		return &llm.Problem{Kind: llm.UnsupportedMedia, Param: "content-type",
-			Message: "The request body must be application/json, not " + printable(t) + "."}
+		return &llm.Problem{
+			Kind: llm.UnsupportedMedia, Param: "content-type",
+			Message: "The request body must be application/json, not " + printable(t) + ".",
+		}
 	}
 	if e := bytes.TrimSpace(h.contentEncoding); len(e) > 0 && !bytes.EqualFold(e, []byte("identity")) {
-		return &llm.Problem{Kind: llm.UnsupportedMedia, Param: "content-encoding",
-			Message: "The request body is " + printable(e) + " encoded; send it without content-encoding."}
+		return &llm.Problem{
+			Kind: llm.UnsupportedMedia, Param: "content-encoding",
+			Message: "The request body is " + printable(e) + " encoded; send it without content-encoding.",
+		}
 	}
 	if h.contentLength > limit {
 		return tooLarge(limit)
@@ -94,8 +101,10 @@ func (h *head) checkPost(limit int64) *llm.Problem {
 }
 
 func tooLarge(limit int64) *llm.Problem {
-	return &llm.Problem{Kind: llm.TooLarge,
-		Message: "The request body is larger than the gateway's limit of " + strconv.FormatInt(limit, 10) + " bytes."}
+	return &llm.Problem{
+		Kind:    llm.TooLarge,
+		Message: "The request body is larger than the gateway's limit of " + strconv.FormatInt(limit, 10) + " bytes.",
+	}
 }
 
 // isJSON accepts application/json and any application/…+json, with parameters.

@@ -126,7 +126,27 @@ func (a *attempt) takeBody(m *message) (done bool, err error) {
 		return false, nil // headers alone decided already
 	}
 	a.pending++
+	if !a.keep(len(m.body)) {
+		if a.phase.Load() != holding {
+			return true, errBroken
+		}
+		return true, a.fail(chain.Outcome{Status: a.status, Problem: full()})
+	}
 	return a.rule(a.watch.feed(m.body, m.end))
+}
+
+// keep counts what is held of an answer that is translated as a whole, up to
+// its end: it may be as large as a request, and may come as slowly. False when
+// the process holds enough.
+func (a *attempt) keep(n int) bool {
+	if w, ok := a.watch.(*answerWatch); !ok || !w.translate {
+		return true
+	}
+	if !a.s.table.hold(n) {
+		return false
+	}
+	a.kept += n
+	return true
 }
 
 // rule carries out what the watch decided.

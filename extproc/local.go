@@ -15,8 +15,10 @@ import (
 // page could spend the operator's money, by a name that resolves to loopback.
 func (h *head) local(origins []string) *llm.Problem {
 	if !loopback(string(h.host)) {
-		return &llm.Problem{Kind: llm.Forbidden, Code: "foreign_host",
-			Message: "Without keys (open: true) the gateway answers only to localhost or a loopback address in the Host header."}
+		return &llm.Problem{
+			Kind: llm.Forbidden, Code: "foreign_host",
+			Message: "Without keys (open: true) the gateway answers only to localhost or a loopback address in the Host header.",
+		}
 	}
 	if len(h.origin) == 0 || slices.Contains(origins, string(h.origin)) {
 		return nil
@@ -24,8 +26,10 @@ func (h *head) local(origins []string) *llm.Problem {
 	if u, err := url.Parse(string(h.origin)); err == nil && u.Host != "" && loopback(u.Host) {
 		return nil
 	}
-	return &llm.Problem{Kind: llm.Forbidden, Code: "foreign_origin",
-		Message: "Without keys (open: true) the gateway does not answer web pages of other origins; list them in listen.cors_origins."}
+	return &llm.Problem{
+		Kind: llm.Forbidden, Code: "foreign_origin",
+		Message: "Without keys (open: true) the gateway does not answer web pages of other origins; list them in listen.cors_origins.",
+	}
 }
 
 // loopback tells whether a host, with or without a port, can only be this

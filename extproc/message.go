@@ -70,6 +70,10 @@ func (m *message) decode(data mem.BufferSlice) error {
 		switch kind(num) {
 		case requestHeaders, responseHeaders:
 			m.kind = kind(num)
+			if m.headers == nil {
+				const usual = 24
+				m.headers = make([]header, 0, usual)
+			}
 			return m.decodeHeaders(v, 3)
 		case requestTrailers, responseTrailers:
 			m.kind = kind(num)
@@ -163,7 +167,7 @@ func (m *message) pour(data mem.BufferSlice) bool {
 		return false
 	}
 	b = b[1+k:]
-	from, left := len(*m.sink), int(size) //nolint:gosec // at most the message's length
+	from, left := len(*m.sink), int(size) // at most the message's length
 	var tail [2]byte
 	t := 0
 	for i := range data {

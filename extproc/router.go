@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
@@ -87,13 +88,13 @@ func (r *routing) authenticate() *llm.Problem {
 }
 
 // exchange is a request that wants a model.
-func (r *routing) exchange(noBody bool) error {
+func (r *routing) exchange(bodiless bool) error {
 	limits := r.view.catalog.Limits
 	if p := r.head.checkPost(limits.Body); p != nil {
 		return r.refuse(chatCompletions, p)
 	}
-	if noBody {
-		return r.refuse(chatCompletions, &llm.Problem{Kind: llm.InvalidRequest, Message: "The request has no body; send a JSON object with model and messages."})
+	if bodiless {
+		return r.refuse(chatCompletions, noBody("The request has no body; send a JSON object with model and messages."))
 	}
 	body, p, err := r.collect(limits.Body)
 	if err != nil {
@@ -127,9 +128,13 @@ func (r *routing) collect(limit int64) ([]byte, *llm.Problem, error) {
 	held := 0
 	m := message{sink: &body}
 	defer m.release()
+	await := r.awaitBody()
 	for {
 		var p *llm.Problem
 		err := r.st.RecvMsg(&m)
+		if !await() {
+			return nil, nil, errAnswered
+		}
 		if err == nil {
 			p = r.hold(&m, limit-int64(held))
 		}
@@ -149,6 +154,40 @@ func (r *routing) collect(limit int64) ([]byte, *llm.Problem, error) {
 			return body, nil, nil
 		}
 	}
+}
+
+// firstByte is how long a request whose length is not said may take to begin
+// its body. Envoy keeps trailers that come without any body until the headers
+// are answered, so such a request would never end.
+const firstByte = 30 * time.Second
+
+// awaitBody answers a request whose body does not begin in time. What it
+// returns is called when something came, and tells whether there is still
+// somebody to answer.
+func (r *routing) awaitBody() (came func() bool) {
+	if r.head.contentLength >= 0 {
+		return func() bool { return true }
+	}
+	var decided atomic.Bool
+	late := newDeadline(firstByte, func() {
+		if decided.CompareAndSwap(false, true) {
+			_ = r.refuse(chatCompletions, noBody("The request's body did not begin in time.")) //nolint:errcheck // the client is gone then
+		}
+	})
+	first := true
+	return func() bool {
+		if first {
+			first = false
+			mine := decided.CompareAndSwap(false, true)
+			late.stop()
+			return mine
+		}
+		return true
+	}
+}
+
+func noBody(message string) *llm.Problem {
+	return &llm.Problem{Kind: llm.InvalidRequest, Code: "no_body", Message: message}
 }
 
 // hold counts the bytes a message brought, of which so many are allowed.

@@ -101,12 +101,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
+// assumedMemory is what this process may use in bytes where nobody has said.
+const assumedMemory = 4 << 30
+
 // memory is what this process may use in bytes: the limit Go was given, or a
 // guess where none was.
 func memory() int64 {
-	const guess = 4 << 30
 	if limit := debug.SetMemoryLimit(-1); limit < 1<<50 {
 		return limit
 	}
-	return guess
+	return assumedMemory
 }

@@ -24,6 +24,7 @@ import (
 var (
 	errOutOfOrder = status.Error(codes.InvalidArgument, "the first message must carry request headers")
 	errBroken     = status.Error(codes.DataLoss, "the provider's answer broke after it was committed")
+	errAnswered   = errors.New("the stage has been answered")
 	errRole       = status.Error(codes.InvalidArgument, "the ext_proc filter does not say which stage it serves ("+envoy.RoleKey+" in grpc_service.initial_metadata)")
 )
 
@@ -47,7 +48,6 @@ type Service struct {
 	table   *exchangeTable
 	cooling *chain.Cooling
 	view    atomic.Pointer[view]
-	unready atomic.Pointer[string]
 	node    atomic.Pointer[string]
 	sources sources
 }
@@ -154,7 +154,6 @@ func ServerOptions() []grpc.ServerOption {
 		grpc.MaxConcurrentStreams(1 << 20),
 		// A stream's goroutine comes from a pool: its stack has grown already.
 		grpc.NumStreamWorkers(workers),
-		grpc.SharedWriteBuffer(true),
 		grpc.WriteBufferSize(64 << 10),
 		grpc.ReadBufferSize(64 << 10),
 		grpc.InitialWindowSize(1 << 20),

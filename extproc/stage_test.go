@@ -330,6 +330,57 @@ func TestAClientThatLeavesAmidItsBodyLeavesNothingHeld(t *testing.T) {
 	})
 }
 
+func TestABodyThatDoesNotBeginIsAnsweredFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		c := newTalk(t.Context())
+		c.in <- requestHead(false, ":method", "POST", ":authority", "127.0.0.1", ":path", "/v1/chat/completions")
+		done := make(chan error, 1)
+		go func() { done <- s.router(c) }()
+		<-time.After(firstByte - time.Millisecond)
+		if out := c.replies(); len(out) != 0 {
+			t.Fatalf("answered before its time: %v", out)
+		}
+		<-time.After(time.Second)
+		if out := c.replies(); len(out) != 1 || out[0].GetImmediateResponse().GetStatus().GetCode() != 400 {
+			t.Fatalf("after the limit: %v", out)
+		}
+		close(c.in)
+		if err := wait(t, done); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestACredentialThatAProviderRepeatsIsTakenOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		text := strings.Replace(testCatalog, `"http://127.0.0.1:9101/v1"`, `"http://127.0.0.1:9101/v1", credential: "env:KEY"`, 1)
+		cat, err := catalog.Parse(catalog.Source{Name: "test", Data: []byte(text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		creds, err := credential.Build(cat, func(string) (string, bool) { return "sk-canary-123", true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.UseCatalog(cat, creds)
+		c, done := attempting(t, s, ask(t, s, "sim/chat"), 1)
+		c.in <- responseHead(":status", "400", "content-type", "application/json")
+		c.in <- responsePiece(`{"error":{"message":"no such tool for sk-canary-123","type":"invalid_request_error"}}`, true)
+		if err := wait(t, done); err != nil {
+			t.Fatal(err)
+		}
+		out := c.replies()
+		body := string(out[len(out)-1].GetImmediateResponse().GetBody())
+		if strings.Contains(body, "canary") || !strings.Contains(body, "no such tool") {
+			t.Errorf("the client reads %s", body)
+		}
+	})
+}
+
 func TestAnExchangeEndsOnce(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)

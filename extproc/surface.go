@@ -109,8 +109,10 @@ func (e endpoint) refuse(path []byte) *llm.Problem {
 	if len(path) > most {
 		path = path[:most]
 	}
-	p := &llm.Problem{Kind: llm.NotFound, Code: "unknown_url",
-		Message: "Unknown path " + string(path) + ". This gateway serves POST /v1/chat/completions and GET /v1/models."}
+	p := &llm.Problem{
+		Kind: llm.NotFound, Code: "unknown_url",
+		Message: "Unknown path " + string(path) + ". This gateway serves POST /v1/chat/completions and GET /v1/models.",
+	}
 	switch e {
 	case laterPath:
 		p.Kind, p.Code = llm.NotImplemented, ""

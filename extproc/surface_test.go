@@ -64,7 +64,7 @@ func TestRequestsAreJudgedBeforeTheirBody(t *testing.T) {
 	tests := []struct {
 		name string
 		head head
-		want llm.Kind // NumKinds = passes
+		want llm.Kind // NumKinds where it passes
 	}{
 		{"a plain request", head{method: []byte("POST"), contentType: []byte("application/json; charset=utf-8"), contentLength: 9}, llm.NumKinds},
 		{"no content type", head{method: []byte("POST")}, llm.NumKinds},

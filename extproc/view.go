@@ -1,12 +1,13 @@
 package extproc
 
 import (
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // view is everything a request decides by, as of one moment: catalog,

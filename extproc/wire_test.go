@@ -85,7 +85,8 @@ func TestBodiesPourIntoTheirSink(t *testing.T) {
 		for _, n := range []int{0, 1, 100, 127, 128, 16 << 10, 100 << 10} {
 			want := bytes.Repeat([]byte("b"), n)
 			wire, err := proto.Marshal(&extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestBody{
-				RequestBody: &extprocv3.HttpBody{Body: want, EndOfStream: end}}})
+				RequestBody: &extprocv3.HttpBody{Body: want, EndOfStream: end},
+			}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -121,20 +122,30 @@ func TestRepliesAreWhatTheirProtoSays(t *testing.T) {
 		want *extprocv3.ProcessingResponse
 	}{
 		{"keep", reply{part: toResponseBody}, &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseBody{
-			ResponseBody: &extprocv3.BodyResponse{Response: &extprocv3.CommonResponse{}}}}},
-		{"replace headers and body", reply{part: toRequestHeaders, set: set, remove: remove, op: replaceBody, body: large, reroute: true},
+			ResponseBody: &extprocv3.BodyResponse{Response: &extprocv3.CommonResponse{}},
+		}}},
+		{
+			"replace headers and body",
+			reply{part: toRequestHeaders, set: set, remove: remove, op: replaceBody, body: large, reroute: true},
 			&extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestHeaders{RequestHeaders: &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{
 				Status: extprocv3.CommonResponse_CONTINUE_AND_REPLACE, HeaderMutation: mutation, ClearRouteCache: true,
-				BodyMutation: &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: large}}}}}}},
+				BodyMutation: &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: large}},
+			}}}},
+		},
 		{"replace a chunk by nothing", reply{part: toResponseBody, op: replaceBody}, &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseBody{
-			ResponseBody: &extprocv3.BodyResponse{Response: &extprocv3.CommonResponse{BodyMutation: &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: []byte{}}}}}}}},
+			ResponseBody: &extprocv3.BodyResponse{Response: &extprocv3.CommonResponse{BodyMutation: &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: []byte{}}}}},
+		}}},
 		{"a streamed piece", reply{part: toRequestBody, op: streamedBody, body: []byte("b"), end: true}, &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestBody{
 			RequestBody: &extprocv3.BodyResponse{Response: &extprocv3.CommonResponse{BodyMutation: &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_StreamedResponse{
-				StreamedResponse: &extprocv3.StreamedBodyResponse{Body: []byte("b"), EndOfStream: true}}}}}}}},
+				StreamedResponse: &extprocv3.StreamedBodyResponse{Body: []byte("b"), EndOfStream: true},
+			}}}},
+		}}},
 		{"trailers", reply{part: toRequestTrailers, remove: remove}, &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestTrailers{
-			RequestTrailers: &extprocv3.TrailersResponse{HeaderMutation: &extprocv3.HeaderMutation{RemoveHeaders: []string{"c", "d"}}}}}},
+			RequestTrailers: &extprocv3.TrailersResponse{HeaderMutation: &extprocv3.HeaderMutation{RemoveHeaders: []string{"c", "d"}}},
+		}}},
 		{"immediate", reply{part: immediate, status: 429, set: set, remove: remove, body: []byte("{}")}, &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ImmediateResponse{
-			ImmediateResponse: &extprocv3.ImmediateResponse{Status: &typev3.HttpStatus{Code: typev3.StatusCode_TooManyRequests}, Headers: mutation, Body: []byte("{}"), Details: envoy.AnswerDetails}}}},
+			ImmediateResponse: &extprocv3.ImmediateResponse{Status: &typev3.HttpStatus{Code: typev3.StatusCode_TooManyRequests}, Headers: mutation, Body: []byte("{}"), Details: envoy.AnswerDetails},
+		}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -187,7 +198,8 @@ func TestFactsAndChainsAreWhatTheirProtosSay(t *testing.T) {
 
 func FuzzMessage(f *testing.F) {
 	seed, err := proto.Marshal(&extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestHeaders{
-		RequestHeaders: &extprocv3.HttpHeaders{Headers: rawHeaders("a", "b"), EndOfStream: true}}})
+		RequestHeaders: &extprocv3.HttpHeaders{Headers: rawHeaders("a", "b"), EndOfStream: true},
+	}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -127,7 +127,8 @@ func startEnvoy(t *testing.T, xds *net.TCPAddr, kind corev3.ApiConfigSource_ApiT
 }
 
 func get(url string) string {
-	r, err := http.Get(url)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	r, err := client.Get(url)
 	if err != nil {
 		return ""
 	}

@@ -19,7 +19,8 @@ import (
 
 // inBothEnvoys runs a test against a real Envoy that subscribes in either
 // protocol. publish makes the words' providers lead to one real server.
-func inBothEnvoys(t *testing.T, test func(t *testing.T, b *bench)) {
+func inBothEnvoys(t *testing.T, test func(b *bench)) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("starts a real Envoy")
 	}
@@ -36,7 +37,7 @@ func inBothEnvoys(t *testing.T, test func(t *testing.T, b *bench)) {
 			b.Server, address = serveLoopback(t, b.registry)
 			b.publish("p0 p1")
 			b.calls = callThrough(t, startEnvoy(t, address, kind), 8)
-			test(t, b)
+			test(b)
 			b.calls.stop()
 			t.Logf("%d calls, %d failed", b.calls.count.Load(), len(b.calls.failed))
 			if len(b.calls.failed) > 0 {
@@ -86,42 +87,42 @@ func (b *bench) more(calls int64) {
 // call: RemoveAfter is longer than a call takes on a machine that is busy with
 // other things.
 func TestRepublishingLosesNoRequestOfARealEnvoy(t *testing.T) {
-	inBothEnvoys(t, func(t *testing.T, b *bench) {
+	inBothEnvoys(t, func(b *bench) {
 		var last state
 		for i := 1; i <= 30; i++ {
 			last = b.publish(fmt.Sprintf("p%d p%d", i, i+1) + star(i%4 == 0))
 			if i%3 == 0 {
 				continue // the next one overtakes it
 			}
-			eventually(t, "the new routes", func() bool { return b.Status().Versions[Routes] == last[Routes].version })
+			eventually(b.t, "the new routes", func() bool { return b.Status().Versions[Routes] == last[Routes].version })
 			b.more(100)
 		}
-		eventually(t, "the last removal", func() bool { return b.Status().Versions[Clusters] == last[Clusters].version })
+		eventually(b.t, "the last removal", func() bool { return b.Status().Versions[Clusters] == last[Clusters].version })
 		b.more(100)
 		for k := range numKinds {
 			if n := b.nacks(k); n > 0 {
-				t.Errorf("Envoy refused %s %v times: %+v", k, n, b.Status().Refusals)
+				b.t.Errorf("Envoy refused %s %v times: %+v", k, n, b.Status().Refusals)
 			}
 		}
 	})
 }
 
 func TestARealEnvoyRefusesAndServesOn(t *testing.T) {
-	inBothEnvoys(t, func(t *testing.T, b *bench) {
+	inBothEnvoys(t, func(b *bench) {
 		b.publish("p0* p1 bad")
-		eventually(t, "the refusal", func() bool { return b.Status().Step == "refused" })
+		eventually(b.t, "the refusal", func() bool { return b.Status().Step == "refused" })
 		b.more(100)
 		if st := b.Status(); st.Ready || !strings.Contains(st.Reason, "no.such.socket") || b.nacks(Clusters) != 1 {
-			t.Errorf("after %v NACKs: ready %v (%s), want one that tells of no.such.socket", b.nacks(Clusters), st.Ready, st.Reason)
+			b.t.Errorf("after %v NACKs: ready %v (%s), want one that tells of no.such.socket", b.nacks(Clusters), st.Ready, st.Reason)
 		}
 		last := b.publish("p0* p2")
-		eventually(t, "the good set", func() bool {
+		eventually(b.t, "the good set", func() bool {
 			st := b.Status()
 			return st.Ready && st.Step == "serving" && st.Versions[Clusters] == last[Clusters].version
 		})
 		b.more(100)
 		if n := b.nacks(Clusters); n != 1 {
-			t.Errorf("clusters were refused %v times in all, want 1", n)
+			b.t.Errorf("clusters were refused %v times in all, want 1", n)
 		}
 	})
 }
@@ -136,6 +137,7 @@ type traffic struct {
 }
 
 func callThrough(t *testing.T, url string, clients int) *traffic {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	calls := &traffic{cancel: cancel}
 	for range clients {

@@ -17,6 +17,7 @@ type conversation struct {
 }
 
 func converse(t *testing.T, words string) *conversation {
+	t.Helper()
 	s := mustState(t, words)
 	return &conversation{t: t, fleet: newFleet(func() {}), offer: offersOf(&s)}
 }

@@ -51,6 +51,7 @@ func (m *model) acks() acks {
 }
 
 func (m *model) settle(t *testing.T) {
+	t.Helper()
 	for moved := true; moved; {
 		m.pump()
 		var overdue []Kind
@@ -64,6 +65,7 @@ func (m *model) settle(t *testing.T) {
 // deliver lets the next answer arrive. Like Envoy, it takes clusters in parts
 // when something in them is bad.
 func (m *model) deliver(t *testing.T, e *modelEnvoy) {
+	t.Helper()
 	k := e.queue[0]
 	e.queue = e.queue[1:]
 	before := e.holds[k]
@@ -81,6 +83,7 @@ func (m *model) deliver(t *testing.T, e *modelEnvoy) {
 
 // answer lets the Envoy ACK what it took, or refuse it.
 func (m *model) answer(t *testing.T, e *modelEnvoy, k Kind) {
+	t.Helper()
 	version := e.sent[k].version
 	e.silent[k], e.acked[k] = false, version
 	if e.holds[k].version != version {
@@ -93,6 +96,7 @@ func (m *model) answer(t *testing.T, e *modelEnvoy, k Kind) {
 
 // moves are the deliveries and answers that may come next.
 func (m *model) moves(t *testing.T) []func() {
+	t.Helper()
 	var moves []func()
 	for _, e := range m.envoys {
 		if len(e.queue) > 0 {
@@ -112,6 +116,7 @@ func (m *model) story() string {
 }
 
 func (m *model) publish(t *testing.T, words string) {
+	t.Helper()
 	if _, known := m.states[words]; !known {
 		m.states[words] = mustState(t, words)
 	}
@@ -123,12 +128,14 @@ func (m *model) publish(t *testing.T, words string) {
 
 // drain lets everything arrive and be answered, in random order.
 func (m *model) drain(t *testing.T) {
+	t.Helper()
 	for moves := m.moves(t); len(moves) > 0; moves = m.moves(t) {
 		moves[m.IntN(len(moves))]()
 	}
 }
 
 func (m *model) act(t *testing.T) {
+	t.Helper()
 	switch m.IntN(8) {
 	case 0:
 		m.publish(t, m.any(false))

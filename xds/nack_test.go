@@ -19,50 +19,50 @@ func refusesBad(_ Kind, words string) string {
 }
 
 func TestARefusedClusterIsTakenBackAndNothingFollows(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *station, open protocol) {
+	inBoth(t, func(s *station, open protocol) {
 		s.publish("a")
-		e := subscribe(t, s.conn, open, "envoy-1", nil)
-		other := subscribe(t, s.conn, open, "envoy-2", nil)
+		e := subscribe(s.t, s.conn, open, "envoy-1", nil)
+		other := subscribe(s.t, s.conn, open, "envoy-2", nil)
 		synctest.Wait()
 		e.do(func() { e.refuses = refusesBad })
 		e.took()
 		other.took()
 
 		s.publish("a* bad")
-		expect(t, e, "refused clusters a* bad", "clusters a")
-		expect(t, other, "clusters a* bad", "clusters a")
+		expect(s.t, e, "refused clusters a* bad", "clusters a")
+		expect(s.t, other, "clusters a* bad", "clusters a")
 		wait(time.Hour)
-		expect(t, e)
-		expect(t, other)
+		expect(s.t, e)
+		expect(s.t, other)
 
 		st := s.Status()
 		want := `clusters refused by "envoy-1": no such thing as bad`
 		if st.Ready || st.Reason != want || st.Step != "refused" {
-			t.Errorf("status: ready %v (%s) at %s, want not ready (%s) at refused", st.Ready, st.Reason, st.Step, want)
+			s.t.Errorf("status: ready %v (%s) at %s, want not ready (%s) at refused", st.Ready, st.Reason, st.Step, want)
 		}
 		if len(st.Refusals) != 1 || st.Refusals[0].Kind != Clusters || st.Refusals[0].Node != "envoy-1" {
-			t.Errorf("refusals: %+v", st.Refusals)
+			s.t.Errorf("refusals: %+v", st.Refusals)
 		}
 		if got := s.metric("dragoman_xds_nacks_total", "clusters"); got != 1 {
-			t.Errorf("%v NACKs were counted, want 1", got)
+			s.t.Errorf("%v NACKs were counted, want 1", got)
 		}
 		if got := s.metric("dragoman_xds_ready", ""); got != 0 {
-			t.Errorf("the metric says ready: %v", got)
+			s.t.Errorf("the metric says ready: %v", got)
 		}
 
 		s.publish("a c")
-		expect(t, e, "clusters a c", "listeners a c edge", "routes a c")
+		expect(s.t, e, "clusters a c", "listeners a c edge", "routes a c")
 		s.expectReady("serving")
 		if refusals := s.Status().Refusals; len(refusals) > 0 {
-			t.Errorf("a good publish left %+v", refusals)
+			s.t.Errorf("a good publish left %+v", refusals)
 		}
 	})
 }
 
 func TestRefusedRoutesGoBack(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *station, open protocol) {
+	inBoth(t, func(s *station, open protocol) {
 		s.publish("a")
-		e := subscribe(t, s.conn, open, "envoy-1", nil)
+		e := subscribe(s.t, s.conn, open, "envoy-1", nil)
 		synctest.Wait()
 		e.took()
 		e.do(func() {
@@ -74,26 +74,26 @@ func TestRefusedRoutesGoBack(t *testing.T) {
 			}
 		})
 		s.publish("bad a")
-		expect(t, e, "clusters a bad", "listeners a bad edge", "refused routes bad a", "routes a")
+		expect(s.t, e, "clusters a bad", "listeners a bad edge", "refused routes bad a", "routes a")
 		wait(time.Hour)
-		expect(t, e)
+		expect(s.t, e)
 		if got := s.metric("dragoman_xds_nacks_total", "routes"); got != 1 {
-			t.Errorf("%v NACKs were counted, want 1", got)
+			s.t.Errorf("%v NACKs were counted, want 1", got)
 		}
 	})
 }
 
 func TestARefusalOfTheFirstSetIsNotRepeated(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *station, open protocol) {
+	inBoth(t, func(s *station, open protocol) {
 		s.publish("a bad")
-		e := subscribe(t, s.conn, open, "envoy-1", nil, func(e *subscriber) { e.refuses = refusesBad })
+		e := subscribe(s.t, s.conn, open, "envoy-1", nil, func(e *subscriber) { e.refuses = refusesBad })
 		wait(time.Hour)
-		expect(t, e, "refused clusters a bad")
+		expect(s.t, e, "refused clusters a bad")
 		s.publish("a")
 		wait(time.Hour)
 		select {
 		case <-e.done: // in delta, to say what it holds
-			e = subscribe(t, s.conn, open, "envoy-1", e)
+			e = subscribe(s.t, s.conn, open, "envoy-1", e)
 			wait(time.Hour)
 		default:
 		}
@@ -101,7 +101,7 @@ func TestARefusalOfTheFirstSetIsNotRepeated(t *testing.T) {
 		var holds string
 		e.do(func() { holds = describe(Clusters, e.holds[Clusters]) })
 		if holds != "clusters a" {
-			t.Errorf("the Envoy holds %q, want %q", holds, "clusters a")
+			s.t.Errorf("the Envoy holds %q, want %q", holds, "clusters a")
 		}
 	})
 }
@@ -135,11 +135,11 @@ func TestAnEnvoyThatComesBack(t *testing.T) {
 }
 
 func TestStatusTellsWhoHoldsWhat(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *station, open protocol) {
+	inBoth(t, func(s *station, open protocol) {
 		s.publish("a")
-		subscribe(t, s.conn, open, "envoy-1", nil)
-		x := subscribe(t, s.conn, open, "extproc-1", nil)
-		silent := subscribe(t, s.conn, open, "envoy-2", nil)
+		subscribe(s.t, s.conn, open, "envoy-1", nil)
+		x := subscribe(s.t, s.conn, open, "extproc-1", nil)
+		silent := subscribe(s.t, s.conn, open, "envoy-2", nil)
 		synctest.Wait()
 		silent.do(func() { silent.mute[Routes] = true })
 		old := s.Status().Versions
@@ -152,20 +152,20 @@ func TestStatusTellsWhoHoldsWhat(t *testing.T) {
 			{ID: "extproc-1", Acked: map[Kind]string{Routes: st.Versions[Routes]}},
 		}
 		if diff := cmp.Diff(want, st.Nodes); diff != "" {
-			t.Errorf("nodes (-want +got):\n%s", diff)
+			s.t.Errorf("nodes (-want +got):\n%s", diff)
 		}
 		if st.Step != "routes" || old[Routes] == st.Versions[Routes] {
-			t.Errorf("at %s with routes %s after %s", st.Step, st.Versions[Routes], old[Routes])
+			s.t.Errorf("at %s with routes %s after %s", st.Step, st.Versions[Routes], old[Routes])
 		}
 		for role, n := range map[string]float64{"envoy": 2, "extproc": 1} {
 			if got := s.metric("dragoman_xds_connected_nodes", role); got != n {
-				t.Errorf("%v nodes of %s are counted, want %v", got, role, n)
+				s.t.Errorf("%v nodes of %s are counted, want %v", got, role, n)
 			}
 		}
 		x.leave()
 		synctest.Wait()
 		if got := s.metric("dragoman_xds_connected_nodes", "extproc"); got != 0 {
-			t.Errorf("%v ext_proc processes are counted after they left", got)
+			s.t.Errorf("%v ext_proc processes are counted after they left", got)
 		}
 		// Secrets, clusters and listeners came once and were changed twice at
 		// most; each version is counted when it is offered.
@@ -174,7 +174,7 @@ func TestStatusTellsWhoHoldsWhat(t *testing.T) {
 			counts[k.String()] = s.metric("dragoman_xds_published_total", k.String())
 		}
 		if diff := cmp.Diff(map[string]float64{"secrets": 1, "clusters": 2, "listeners": 3, "routes": 2}, counts); diff != "" {
-			t.Errorf("versions offered (-want +got):\n%s", diff)
+			s.t.Errorf("versions offered (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -152,5 +152,5 @@ func (r *rollout) through(now time.Time, a acks, needed ...Kind) (overdue []Kind
 // all. A newcomer that refuses what all others hold blocks nobody.
 func (r *rollout) blocked(k Kind) bool {
 	n := r.refused[k]
-	return n != nil && n.Version == r.live[k].version && !(r.hasGood && r.good[k].version == n.Version)
+	return n != nil && n.Version == r.live[k].version && (!r.hasGood || r.good[k].version != n.Version)
 }

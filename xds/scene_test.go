@@ -22,6 +22,7 @@ type scene struct {
 }
 
 func newScene(t *testing.T) *scene {
+	t.Helper()
 	return &scene{
 		t:         t,
 		rollout:   &rollout{timing: timing{ackTimeout: 5 * time.Second, removeAfter: time.Minute}},

@@ -32,10 +32,11 @@ type station struct {
 
 // inBoth runs a test in both protocols and in virtual time, so that "nothing
 // more happens" can be said after quiet.
-func inBoth(t *testing.T, test func(t *testing.T, s *station, open protocol)) {
+func inBoth(t *testing.T, test func(s *station, open protocol)) {
+	t.Helper()
 	for name, open := range protocols {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { test(t, start(t), open) })
+			synctest.Test(t, func(t *testing.T) { test(start(t), open) })
 		})
 	}
 }

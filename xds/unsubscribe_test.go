@@ -67,6 +67,7 @@ func TestAnEnvoyThatNamesNoRoutesGetsNone(t *testing.T) {
 
 // answersOf gives what a wire receives until the test ends.
 func answersOf(t *testing.T, w wire) <-chan answer {
+	t.Helper()
 	answers := make(chan answer)
 	go func() {
 		for {

@@ -19,7 +19,7 @@ import (
 // Envoy makes all else void.
 func TestEnvoySurvives(t *testing.T) {
 	for _, limit := range []uint32{64 << 10, 1 << 20} {
-		t.Run(fmt.Sprintf("buffer limit %d KiB", limit>>10), func(t *testing.T) { survive(t, limit) })
+		t.Run(fmt.Sprintf("buffer limit %d KiB", limit>>10), survival{bufferLimit: limit}.test)
 	}
 }
 
@@ -31,10 +31,13 @@ timeouts: {first_token: 30s, answer: 120s}
 
 const survivors = 16
 
-func survive(t *testing.T, bufferLimit uint32) {
+// survival is the test at one limit of Envoy's buffers, in bytes.
+type survival struct{ bufferLimit uint32 }
+
+func (s survival) test(t *testing.T) {
 	g := Start(t, Options{
 		Child: true, Catalog: survivalCatalog, Providers: stillProviders("alpha", "beta", "gamma"),
-		Resources: resource.Options{BufferLimit: bufferLimit},
+		Resources: resource.Options{BufferLimit: s.bufferLimit},
 	})
 	events, size := Scale(400, 2000), Scale(2<<20, 64_000_000)
 	wishes := survivalWishes(events, size)
@@ -77,13 +80,13 @@ func survive(t *testing.T, bufferLimit uint32) {
 	}
 	envoyPeak, extprocPeak := peakOf(t, g.Envoy.PID()), peakOf(t, g.Child.PID())
 	t.Logf("buffer limit %d KiB, %d clients, %d slow readers: %d requests, %d whole, %d visibly broken, %d events, answers of %d MB, in %.1f s; peak memory Envoy %d MB, ext_proc %d MB",
-		bufferLimit>>10, survivors, slow.n, c.asked.Load(), c.whole.Load(), c.broken.Load(), streamed.Load(), size/1_000_000,
+		s.bufferLimit>>10, survivors, slow.n, c.asked.Load(), c.whole.Load(), c.broken.Load(), streamed.Load(), size/1_000_000,
 		time.Since(began).Seconds(), envoyPeak>>20, extprocPeak>>20)
 	// Envoy holds a little for each slow reader in each hop, and the answers
 	// that ext_proc hands over whole; ext_proc a few copies of these.
 	const base, hops, copies = 512 << 20, 8, 6
 	whole := int64(survivors * size)
-	if most := base + whole + hops*int64(slow.n)*int64(bufferLimit); envoyPeak > most {
+	if most := base + whole + hops*int64(slow.n)*int64(s.bufferLimit); envoyPeak > most {
 		t.Errorf("Envoy took %d MB, more than %d MB", envoyPeak>>20, most>>20)
 	}
 	if most := base + copies*whole; extprocPeak > most {
@@ -109,14 +112,22 @@ func survivalWishes(events, size int) []wish {
 		{name: "JSON, left to Envoy, large, chunked", model: "sim/leave", from: "alpha", script: all(large(`,"chunked":true`))},
 		{name: "stream, translated", model: "sim/translated", stream: true, translated: true, from: "alpha", script: all(stream(""))},
 		{name: "JSON, translated, large", model: "sim/translated", translated: true, from: "alpha", script: all(large(""))},
-		{name: "stream after two failovers", model: "sim/chat", stream: true, from: "gamma",
-			script: failing(`{"error_after_role":true}`, `{"reset":"headers"}`, stream(""))},
-		{name: "JSON after two failovers, large", model: "sim/chat", from: "gamma",
-			script: failing(`{"status":503}`, `{"reset":"before"}`, large(""))},
-		{name: "stream, translated, after two failovers", model: "sim/translated", stream: true, translated: true, from: "gamma",
-			script: failing(`{"status":429}`, `{"error_first":true}`, stream(""))},
-		{name: "JSON, translated, large, after two failovers", model: "sim/translated", translated: true, from: "gamma",
-			script: failing(`{"html":true}`, `{"truncate":true}`, large(`,"chunked":true`))},
+		{
+			name: "stream after two failovers", model: "sim/chat", stream: true, from: "gamma",
+			script: failing(`{"error_after_role":true}`, `{"reset":"headers"}`, stream("")),
+		},
+		{
+			name: "JSON after two failovers, large", model: "sim/chat", from: "gamma",
+			script: failing(`{"status":503}`, `{"reset":"before"}`, large("")),
+		},
+		{
+			name: "stream, translated, after two failovers", model: "sim/translated", stream: true, translated: true, from: "gamma",
+			script: failing(`{"status":429}`, `{"error_first":true}`, stream("")),
+		},
+		{
+			name: "JSON, translated, large, after two failovers", model: "sim/translated", translated: true, from: "gamma",
+			script: failing(`{"html":true}`, `{"truncate":true}`, large(`,"chunked":true`)),
+		},
 		{name: "stream that breaks off", model: "sim/leave", stream: true, script: all(stream(`,"reset":"mid"`))},
 		{name: "stream that breaks off, translated", model: "sim/translated", stream: true, script: all(stream(`,"truncate":true`))},
 		{name: "JSON that breaks off, large", model: "sim/chat", script: all(cut(`,"close":"mid"`))},

@@ -119,7 +119,7 @@ func TestABadBodyIsRefusedBeforeAnyProvider(t *testing.T) {
 		{"two limits that differ", with(`"max_tokens":1,"max_completion_tokens":2`), 400, []string{"contradict"}},
 		{"n of 0", with(`"n":0`), 400, []string{"n must be an integer from 1"}},
 		{"n of 1000", with(`"n":1000`), 400, []string{"n must be an integer from 1"}},
-		{"an unknown gateway option", with(`"providerOptions":{"gateway":{"onyl":["alpha"]}}`), 400, []string{"providerOptions.gateway.onyl"}},
+		{"an unknown gateway option", with(`"providerOptions":{"gateway":{"onlyy":["alpha"]}}`), 400, []string{"providerOptions.gateway.onlyy"}},
 		{"an order that is no list", with(`"providerOptions":{"gateway":{"order":"beta"}}`), 400, []string{"providerOptions.gateway.order"}},
 		{"only nobody", with(`"providerOptions":{"gateway":{"only":["nobody"]}}`), 400, []string{"nobody"}},
 	} {
@@ -288,7 +288,7 @@ func TestWhoHasNoKeyIsRefusedBeforeTheBody(t *testing.T) {
 			t.Logf("%s without a key: %d after %s, with 100 KB of the body sent", name, a.Status, time.Since(began))
 		}
 		cancel()
-		_ = end.Close() //nolint:errcheck // the request has ended
+		_ = end.Close() // the request has ended
 	}
 }
 

@@ -56,6 +56,7 @@ var endings = []ending{
 
 // streams are the questions of all endings in both ways.
 func streams(tb testing.TB) (qs []question, ends []ending) {
+	tb.Helper()
 	for _, w := range ways {
 		for _, e := range endings {
 			if w.stream {

@@ -67,13 +67,13 @@ func serveChild(text string) error {
 	if err != nil {
 		return err
 	}
-	_ = os.Remove(spec.Socket) //nolint:errcheck // left by one that was killed
-	l, err := net.Listen("unix", spec.Socket)
+	_ = os.Remove(spec.Socket) // left by one that was killed
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", spec.Socket)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
 	go reportState(ctx, s, spec.Control)
 	return s.Serve(ctx, l)
 }
@@ -90,12 +90,12 @@ type State struct {
 // reportState answers every connection to the control socket with the State,
 // until ctx is done.
 func reportState(ctx context.Context, s *extproc.Server, socket string) {
-	_ = os.Remove(socket) //nolint:errcheck // left by one that was killed
-	l, err := net.Listen("unix", socket)
+	_ = os.Remove(socket) // left by one that was killed
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", socket)
 	if err != nil {
 		return
 	}
-	defer context.AfterFunc(ctx, func() { _ = l.Close() })() //nolint:errcheck // ends Accept
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })() // ends Accept
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -105,8 +105,8 @@ func reportState(ctx context.Context, s *extproc.Server, socket string) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		n, held := s.Open()
-		_ = json.NewEncoder(c).Encode(State{s.Unready() == "", n, held, runtime.NumGoroutine(), m.HeapInuse}) //nolint:errcheck // the asker notices
-		_ = c.Close()                                                                                         //nolint:errcheck // nothing follows
+		_ = json.NewEncoder(c).Encode(State{s.Unready() == "", n, held, runtime.NumGoroutine(), m.HeapInuse}) // the asker notices
+		_ = c.Close()                                                                                         // nothing follows
 	}
 }
 
@@ -115,7 +115,7 @@ func (g *Gateway) startChild() *Child {
 		Catalog: string(g.render(g.o.Catalog)), Socket: g.socket("extproc"), XDS: g.socket("xds"), Control: g.socket("control"),
 	}}
 	g.tb.Cleanup(func() {
-		_ = c.cmd.Process.Signal(syscall.SIGCONT) //nolint:errcheck // it may have ended
+		_ = c.cmd.Process.Signal(syscall.SIGCONT) // it may have ended
 		c.Kill()
 	})
 	c.Start()
@@ -133,7 +133,7 @@ func (c *Child) Start() {
 	if err != nil {
 		c.g.tb.Fatal(err)
 	}
-	c.cmd = exec.Command(self)
+	c.cmd = exec.CommandContext(context.Background(), self) // until Kill
 	c.cmd.Env = append(os.Environ(), childVariable+"="+string(spec))
 	c.cmd.Stderr = c.g.logs
 	if err := c.cmd.Start(); err != nil {
@@ -141,12 +141,12 @@ func (c *Child) Start() {
 	}
 	cmd, done := c.cmd, make(chan struct{})
 	c.done = done
-	go func() { defer close(done); _ = cmd.Wait() }() //nolint:errcheck // killed on purpose
+	go func() { defer close(done); _ = cmd.Wait() }() // killed on purpose
 }
 
 // Kill ends the process as kill -9 does.
 func (c *Child) Kill() {
-	_ = c.cmd.Process.Kill() //nolint:errcheck // it may have ended
+	_ = c.cmd.Process.Kill() // it may have ended
 	<-c.done
 }
 
@@ -167,7 +167,8 @@ func (c *Child) PID() int { return c.cmd.Process.Pid }
 
 // State asks the process how it is, after a garbage collection.
 func (c *Child) State() (s State, err error) {
-	conn, err := net.DialTimeout("unix", c.spec.Control, time.Second)
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(context.Background(), "unix", c.spec.Control)
 	if err != nil {
 		return s, err
 	}
@@ -175,7 +176,8 @@ func (c *Child) State() (s State, err error) {
 	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return s, err
 	}
-	return s, json.NewDecoder(conn).Decode(&s)
+	err = json.NewDecoder(conn).Decode(&s)
+	return s, err
 }
 
 // Settled waits until no exchange is open and nothing is held.

@@ -121,6 +121,7 @@ func TestStreamsPassByteByByteAndEventByEvent(t *testing.T) {
 // sameBytes compares with the bytes that the provider has sent, the usage chunk
 // that nobody asked for aside.
 func sameBytes(t *testing.T, w *wish, got, want []byte) bool {
+	t.Helper()
 	if bytes.Equal(got, want) {
 		return true
 	}
@@ -134,6 +135,7 @@ func sameBytes(t *testing.T, w *wish, got, want []byte) bool {
 // sameEvents compares what two streams say. The model is the public one, and
 // the identity of a stream is its provider's.
 func sameEvents(t *testing.T, w *wish, got, want []byte) bool {
+	t.Helper()
 	a, b := decoded(got), decoded(want)
 	for i := range b {
 		if b[i].Kind == llm.Start {

@@ -83,7 +83,7 @@ func (g *Gateway) idle(client *http.Client, text string) (*idler, error) {
 func (i *idler) close() {
 	i.closed = time.Now()
 	i.leave()
-	_ = i.body.Close() //nolint:errcheck // it was cut off
+	_ = i.body.Close() // it was cut off
 }
 
 // idlers opens n streams, 24 at a time.

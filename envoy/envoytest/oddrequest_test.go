@@ -45,7 +45,7 @@ func (g *Gateway) wire(tb testing.TB, request string) (a *Answer, rest *bufio.Re
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = c.Close() }) //nolint:errcheck // nothing follows
+	tb.Cleanup(func() { _ = c.Close() }) // nothing follows
 	if err := c.SetDeadline(time.Now().Add(80 * time.Second)); err != nil {
 		tb.Fatal(err)
 	}
@@ -94,11 +94,23 @@ func TestEveryMethodOnEveryPathGetsAnAnswer(t *testing.T) {
 		{"/v1/models/nobody", none, 404},
 		{"/healthz", "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, TRACE", 0},
 		{"/readyz", "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, TRACE", 0},
-		{"/v1/completions", none, 404}, {"/v1/edits", none, 404}, {"/v1/engines/davinci/completions", none, 404},
-		{"/v1/responses", none, 501}, {"/v1/messages", none, 501}, {"/v1/embeddings", none, 501}, {"/v1/realtime?model=sim/chat", none, 501},
-		{"/v1/images/generations", none, 501}, {"/v1/audio/speech", none, 501}, {"/v1beta/models/x:generateContent", none, 501},
-		{"/", none, 404}, {"/v1", none, 404}, {"/v2/chat/completions", none, 404}, {"/admin", none, 404}, {"/metrics", none, 404},
-		{"/config_dump", none, 404}, {"/favicon.ico", none, 404},
+		{"/v1/completions", none, 404},
+		{"/v1/edits", none, 404},
+		{"/v1/engines/davinci/completions", none, 404},
+		{"/v1/responses", none, 501},
+		{"/v1/messages", none, 501},
+		{"/v1/embeddings", none, 501},
+		{"/v1/realtime?model=sim/chat", none, 501},
+		{"/v1/images/generations", none, 501},
+		{"/v1/audio/speech", none, 501},
+		{"/v1beta/models/x:generateContent", none, 501},
+		{"/", none, 404},
+		{"/v1", none, 404},
+		{"/v2/chat/completions", none, 404},
+		{"/admin", none, 404},
+		{"/metrics", none, 404},
+		{"/config_dump", none, 404},
+		{"/favicon.ico", none, 404},
 	} {
 		for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"} {
 			body := ""

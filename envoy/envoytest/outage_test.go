@@ -233,7 +233,7 @@ func TestARequestThatWaitsForTokensCostsNoCPU(t *testing.T) {
 	for i, w := range wishes {
 		for range each {
 			begun := make(chan struct{})
-			waiting.Go(func() { _ = g.readUntil(ctx, &w, begun) }) //nolint:errcheck // it leaves
+			waiting.Go(func() { _ = g.readUntil(ctx, &w, begun) }) // it leaves
 			if i < 2 {
 				<-begun
 			}

@@ -191,7 +191,7 @@ func TestNothingOfOursReachesProvidersNorOfTheirsClients(t *testing.T) {
 			{"after two", `"alpha":{"status":429},"beta":{"close":"headers"},`, "gamma"},
 		} {
 			t.Run(w.name+", "+tt.name, func(t *testing.T) {
-				q := question{way: w, text: w.name + tt.name, sim: fmt.Sprintf(`{%s"%s":{"headers":%s}}`, tt.fault, tt.provider, forged(tt.provider))}
+				q := question{way: w, text: w.name + tt.name, sim: fmt.Sprintf(`{%s%q:{"headers":%s}}`, tt.fault, tt.provider, forged(tt.provider))}
 				h := strangers()
 				for _, name := range []string{"x-api-key", "api-key"} {
 					h.Del(name)

@@ -26,43 +26,63 @@ type verdict struct {
 var verdicts = []verdict{
 	{
 		"all broken alike", `{"*":{"status":500}}`,
-		502, "upstream_unavailable", []string{"provider_error 500", "provider_error 500", "provider_error 500"}, "",
+		502, "upstream_unavailable",
+		[]string{"provider_error 500", "provider_error 500", "provider_error 500"},
+		"",
 	},
 	{
 		"all overloaded", `{"alpha":{"status":503},"beta":{"status":529},"gamma":{"status":503}}`,
-		503, "overloaded", []string{"overloaded 503", "overloaded 529", "overloaded 503"}, "",
+		503, "overloaded",
+		[]string{"overloaded 503", "overloaded 529", "overloaded 503"},
+		"",
 	},
 	{
 		"the credential refused everywhere", `{"*":{"status":401}}`,
-		502, "upstream_unavailable", []string{"auth 401", "auth 401", "auth 401"}, "",
+		502, "upstream_unavailable",
+		[]string{"auth 401", "auth 401", "auth 401"},
+		"",
 	},
 	{
 		"the model unknown everywhere", `{"*":{"status":404}}`,
-		502, "upstream_unavailable", []string{"not_found 404", "not_found 404", "not_found 404"}, "",
+		502, "upstream_unavailable",
+		[]string{"not_found 404", "not_found 404", "not_found 404"},
+		"",
 	},
 	{
 		"the prompt too long everywhere", `{"*":{"context_length":true}}`,
-		400, "context_length_exceeded", []string{"context_length 400", "context_length 400", "context_length 400"}, "",
+		400, "context_length_exceeded",
+		[]string{"context_length 400", "context_length 400", "context_length 400"},
+		"",
 	},
 	{
 		"a feature missing everywhere", `{"*":{"unsupported":"seed"}}`,
-		400, "unsupported_feature", []string{"unsupported_feature 400", "unsupported_feature 400", "unsupported_feature 400"}, "",
+		400, "unsupported_feature",
+		[]string{"unsupported_feature 400", "unsupported_feature 400", "unsupported_feature 400"},
+		"",
 	},
 	{
 		"different failures", `{"alpha":{"status":500},"beta":{"status":401},"gamma":{"reset":"before"}}`,
-		502, "upstream_unavailable", []string{"provider_error 500", "auth 401", "reset 0"}, "",
+		502, "upstream_unavailable",
+		[]string{"provider_error 500", "auth 401", "reset 0"},
+		"",
 	},
 	{
 		"no room in different words", `{"alpha":{"status":429},"beta":{"status":503},"gamma":{"status":529}}`,
-		503, "overloaded", []string{"rate_limited 429", "overloaded 503", "overloaded 529"}, "",
+		503, "overloaded",
+		[]string{"rate_limited 429", "overloaded 503", "overloaded 529"},
+		"",
 	},
 	{
 		"answers that are none", `{"alpha":{"wrong_type":true},"beta":{"malformed":true},"gamma":{"html":true}}`,
-		502, "upstream_bad_answer", []string{"malformed_answer 200", "malformed_answer 200", "malformed_answer 200"}, "",
+		502, "upstream_bad_answer",
+		[]string{"malformed_answer 200", "malformed_answer 200", "malformed_answer 200"},
+		"",
 	},
 	{
 		"rate limits everywhere", `{"alpha":{"status":429,"retry_after":40},"beta":{"status":429,"retry_after":20},"gamma":{"status":429,"retry_after":60}}`,
-		429, "rate_limit_exceeded", []string{"rate_limited 429", "rate_limited 429", "rate_limited 429"}, "20",
+		429, "rate_limit_exceeded",
+		[]string{"rate_limited 429", "rate_limited 429", "rate_limited 429"},
+		"20",
 	},
 }
 

@@ -48,7 +48,7 @@ func (f *Fleet) Add(p *Provider, l net.Listener) error {
 	}
 	if l == nil {
 		var err error
-		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		if l, err = new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0"); err != nil {
 			return fmt.Errorf("listen for provider %q: %w", p.Name(), err)
 		}
 	}
@@ -131,7 +131,7 @@ func (f *Fleet) Start(name string) error {
 	case h.open != nil:
 		return nil
 	}
-	l, err := net.Listen(h.addr.Network(), h.addr.String())
+	l, err := new(net.ListenConfig).Listen(context.Background(), h.addr.Network(), h.addr.String())
 	if err != nil {
 		return fmt.Errorf("listen for provider %q again: %w", name, err)
 	}

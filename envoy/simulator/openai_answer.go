@@ -85,9 +85,9 @@ func openAIUsage(dst []byte, u *counts) []byte {
 
 // chunks spells the chunks of one stream into one buffer.
 type chunks struct {
-	start, end, rest []byte // what surrounds delta and finish reason
-	buf              []byte
-	yield            func(event) bool
+	start, rest []byte // what surrounds delta and finish reason
+	buf         []byte
+	yield       func(event) bool
 }
 
 // delta yields a chunk whose delta is what fill appends.

@@ -71,8 +71,10 @@ func openAIReason(f *failure) openAIWords {
 			"This model's maximum context length is %d tokens. However, your messages resulted in %d tokens. "+
 				"Please reduce the length of the messages.", openAIContext, max(f.prompt, openAIContext+1))}
 	case unsupportedParameter:
-		return openAIWords{invalid, "unsupported_parameter", f.subject,
-			"Unsupported parameter: '" + f.subject + "' is not supported with this model."}
+		return openAIWords{
+			invalid, "unsupported_parameter", f.subject,
+			"Unsupported parameter: '" + f.subject + "' is not supported with this model.",
+		}
 	case contentRefused:
 		if f.subject == "content_filter" {
 			return openAIWords{"", "content_filter", "prompt", "The response was filtered due to the prompt triggering " +

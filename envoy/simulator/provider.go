@@ -114,7 +114,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var tooLong *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooLong) {
 		outcome.gone, outcome.err = true, err
-		abandon(w, r, false)
+		_ = abandon(w, r, false) // the client is gone or owes us a body
 		return
 	}
 	asked := p.recorder.received(e, r, body)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -172,7 +173,7 @@ func FuzzScripts(f *testing.F) {
 		for _, extra := range []string{withUsage, `"stream":false`} {
 			body := []byte(chat("", extra, `"sim":{"acme":`+string(data)+`}`))
 			first, second := p.Body(Request{Body: body}), p.Body(Request{Body: body})
-			if string(first) != string(second) {
+			if !bytes.Equal(first, second) {
 				t.Fatalf("%s: two runs differ:\n%q\n%q", body, first, second)
 			}
 		}

@@ -87,7 +87,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) //nolint:errcheck // the client is gone then
+	_ = json.NewEncoder(w).Encode(v) // the client is gone then
 }
 
 // Server is an http.Server with the limits an open port needs.

@@ -30,9 +30,11 @@ func FuzzBuild(f *testing.F) {
 		if m == nil {
 			return
 		}
-		in := Input{Catalog: c, Model: m, InputTokens: input, MaxTokens: output, Now: noon, Cooling: NewCooling(),
+		in := Input{
+			Catalog: c, Model: m, InputTokens: input, MaxTokens: output, Now: noon, Cooling: NewCooling(),
 			Order:   Order{"acme/small": rest["acme/small"], "acme/big": rest["acme/big"], model: list(listed)},
-			Options: dialect.Options{Order: list(order), Only: list(only), Models: list(models)}}
+			Options: dialect.Options{Order: list(order), Only: list(only), Models: list(models)},
+		}
 		for _, name := range list(paused) {
 			who, where, _ := strings.Cut(name, "@")
 			if m := c.Model(who); m != nil {

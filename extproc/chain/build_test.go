@@ -206,34 +206,46 @@ func TestBuildRefuses(t *testing.T) {
 		},
 		{
 			name: "an unknown provider in only", model: "acme/solo", options: dialect.Options{Only: []string{"gamma", "nobody"}},
-			want: llm.Problem{Kind: llm.InvalidRequest, Param: "providerOptions.gateway.only",
-				Message: `There is no provider "nobody" here; known are alpha, beta, gamma, openai-eu, openai-us, p1, p2, p3, p4, p5.`},
+			want: llm.Problem{
+				Kind: llm.InvalidRequest, Param: "providerOptions.gateway.only",
+				Message: `There is no provider "nobody" here; known are alpha, beta, gamma, openai-eu, openai-us, p1, p2, p3, p4, p5.`,
+			},
 		},
 		{
 			name: "only without anyone who serves the model", model: "acme/small", options: dialect.Options{Only: []string{"openai"}},
-			want: llm.Problem{Kind: llm.InvalidRequest, Param: "providerOptions.gateway.only",
-				Message: "None of the providers named serves acme/small; it is served by alpha, gamma."},
+			want: llm.Problem{
+				Kind: llm.InvalidRequest, Param: "providerOptions.gateway.only",
+				Message: "None of the providers named serves acme/small; it is served by alpha, gamma.",
+			},
 		},
 		{
 			name: "sorting", model: "acme/big", options: dialect.Options{Sort: "ttft"},
-			want: llm.Problem{Kind: llm.InvalidRequest, Param: "providerOptions.gateway.sort",
-				Message: `Sorting targets by "ttft" is not supported yet; leave sort out to use the gateway's order.`},
+			want: llm.Problem{
+				Kind: llm.InvalidRequest, Param: "providerOptions.gateway.sort",
+				Message: `Sorting targets by "ttft" is not supported yet; leave sort out to use the gateway's order.`,
+			},
 		},
 		{
 			name: "an unknown fallback model", model: "acme/big", options: dialect.Options{Models: []string{"acme/smal"}},
-			want: llm.Problem{Kind: llm.NotFound, Code: "model_not_found", Param: "providerOptions.gateway.models",
-				Message: `Among the fallback models, there is no model "acme/smal"; did you mean acme/small, acme/solo?`},
+			want: llm.Problem{
+				Kind: llm.NotFound, Code: "model_not_found", Param: "providerOptions.gateway.models",
+				Message: `Among the fallback models, there is no model "acme/smal"; did you mean acme/small, acme/solo?`,
+			},
 		},
 		{
 			name: "an endless provider in only is cut short", model: "acme/solo", options: dialect.Options{Only: []string{strings.Repeat("x", 5000)}},
-			want: llm.Problem{Kind: llm.InvalidRequest, Param: "providerOptions.gateway.only",
-				Message: `There is no provider "` + strings.Repeat("x", 200) + `" here; known are alpha, beta, gamma, openai-eu, openai-us, p1, p2, p3, p4, p5.`},
+			want: llm.Problem{
+				Kind: llm.InvalidRequest, Param: "providerOptions.gateway.only",
+				Message: `There is no provider "` + strings.Repeat("x", 200) + `" here; known are alpha, beta, gamma, openai-eu, openai-us, p1, p2, p3, p4, p5.`,
+			},
 		},
 		{
 			name: "a fallback model that the key may not use", model: "acme/big", options: dialect.Options{Models: []string{"little"}},
 			allowed: func(model string) bool { return model != "acme/small" },
-			want: llm.Problem{Kind: llm.Forbidden, Code: "model_not_allowed", Param: "providerOptions.gateway.models",
-				Message: "This key may not use the model acme/small."},
+			want: llm.Problem{
+				Kind: llm.Forbidden, Code: "model_not_allowed", Param: "providerOptions.gateway.models",
+				Message: "This key may not use the model acme/small.",
+			},
 		},
 		{
 			name: "a model that the key may not use", model: "acme/big", allowed: func(string) bool { return false },
@@ -277,8 +289,10 @@ func TestALongListOfProvidersIsCutShortInMessages(t *testing.T) {
 
 func TestTheDefaultCaseAllocatesTheChainOnly(t *testing.T) {
 	c := testCatalog(t)
-	in := Input{Catalog: c, Order: catalogOrder(c), Model: c.Model("acme/big"), InputTokens: 100, Cooling: NewCooling(), Now: noon,
-		Allowed: func(string) bool { return true }}
+	in := Input{
+		Catalog: c, Order: catalogOrder(c), Model: c.Model("acme/big"), InputTokens: 100, Cooling: NewCooling(), Now: noon,
+		Allowed: func(string) bool { return true },
+	}
 	if n := testing.AllocsPerRun(100, func() {
 		if ch, p := Build(in); p != nil || len(ch.Targets) != 4 {
 			t.Fatal("no chain")

@@ -73,8 +73,10 @@ func TestTheDefaultChainAllocatesNothing(t *testing.T) {
 	d := NewDefaults(c, catalogOrder(c))
 	cooling := NewCooling()
 	cooling.Add(target(t, c, "acme/small", "alpha"), time.Minute, noon)
-	in := Input{Catalog: c, Model: c.Model("acme/big"), InputTokens: 100, Cooling: cooling, Now: noon,
-		Allowed: func(string) bool { return true }}
+	in := Input{
+		Catalog: c, Model: c.Model("acme/big"), InputTokens: 100, Cooling: cooling, Now: noon,
+		Allowed: func(string) bool { return true },
+	}
 	if n := testing.AllocsPerRun(100, func() {
 		if _, ok := d.For(in); !ok {
 			t.Fatal("no default chain")
@@ -96,8 +98,10 @@ func BenchmarkFor(b *testing.B) {
 
 func BenchmarkBuild(b *testing.B) {
 	c := testCatalog(b)
-	in := Input{Catalog: c, Order: catalogOrder(c), Model: c.Model("acme/big"), Now: noon,
-		Options: dialect.Options{Order: []string{"openai"}, Only: []string{"openai", "alpha"}}}
+	in := Input{
+		Catalog: c, Order: catalogOrder(c), Model: c.Model("acme/big"), Now: noon,
+		Options: dialect.Options{Order: []string{"openai"}, Only: []string{"openai", "alpha"}},
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = Build(in)

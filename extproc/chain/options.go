@@ -60,8 +60,10 @@ func (in *Input) fallbacks() ([]*catalog.Model, *llm.Problem) {
 	for _, name := range in.Options.Models {
 		m, err := in.Catalog.Resolve(name, "")
 		if err != nil {
-			return nil, &llm.Problem{Kind: llm.NotFound, Code: "model_not_found", Param: paramModels,
-				Message: "Among the fallback models, " + err.Error(), Cause: err}
+			return nil, &llm.Problem{
+				Kind: llm.NotFound, Code: "model_not_found", Param: paramModels,
+				Message: "Among the fallback models, " + err.Error(), Cause: err,
+			}
 		}
 		if !in.allowed(m) {
 			return nil, forbidden(m, paramModels)
@@ -118,8 +120,10 @@ func invalid(param, message string) *llm.Problem {
 }
 
 func forbidden(m *catalog.Model, param string) *llm.Problem {
-	return &llm.Problem{Kind: llm.Forbidden, Code: "model_not_allowed", Param: param,
-		Message: "This key may not use the model " + m.Name + "."}
+	return &llm.Problem{
+		Kind: llm.Forbidden, Code: "model_not_allowed", Param: param,
+		Message: "This key may not use the model " + m.Name + ".",
+	}
 }
 
 // names lists providers for a message, the first of many.

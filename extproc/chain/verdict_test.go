@@ -36,14 +36,18 @@ func TestVerdictNamesEachTargetAndWhy(t *testing.T) {
 		{
 			name:     "different failures are a 502",
 			attempts: []Failure{fail("openai", ProviderError, 500), fail("azure", ConnectFailure, 0), limited("groq", time.Second)},
-			want: llm.Problem{Kind: llm.Unavailable,
-				Message: "All 3 attempts failed: openai: 500 provider_error; azure: connect_failure; groq: 429 rate_limited."},
+			want: llm.Problem{
+				Kind:    llm.Unavailable,
+				Message: "All 3 attempts failed: openai: 500 provider_error; azure: connect_failure; groq: 429 rate_limited.",
+			},
 		},
 		{
 			name:     "rate limits stay a 429 with the soonest Retry-After",
 			attempts: []Failure{limited("openai", 20*time.Second), limited("azure", 0), limited("groq", 5*time.Second)},
-			want: llm.Problem{Kind: llm.RateLimited, RetryAfter: 5 * time.Second,
-				Message: "All 3 attempts failed: openai: 429 rate_limited; azure: 429 rate_limited; groq: 429 rate_limited."},
+			want: llm.Problem{
+				Kind: llm.RateLimited, RetryAfter: 5 * time.Second,
+				Message: "All 3 attempts failed: openai: 429 rate_limited; azure: 429 rate_limited; groq: 429 rate_limited.",
+			},
 		},
 		{
 			name:     "rate limits without a Retry-After stay a 429 without one",
@@ -58,8 +62,10 @@ func TestVerdictNamesEachTargetAndWhy(t *testing.T) {
 		{
 			name:     "no room anywhere is a 503",
 			attempts: []Failure{fail("openai", Overloaded, 503), limited("groq", time.Second)},
-			want: llm.Problem{Kind: llm.Overloaded, RetryAfter: time.Second,
-				Message: "All 2 attempts failed: openai: 503 overloaded; groq: 429 rate_limited."},
+			want: llm.Problem{
+				Kind: llm.Overloaded, RetryAfter: time.Second,
+				Message: "All 2 attempts failed: openai: 503 overloaded; groq: 429 rate_limited.",
+			},
 		},
 		{
 			name: "timeouts are a 504",
@@ -67,8 +73,10 @@ func TestVerdictNamesEachTargetAndWhy(t *testing.T) {
 				{Provider: "openai", Model: "acme/big", Reason: FirstTokenTimeout, Took: 60*time.Second + 400*time.Microsecond},
 				fail("azure", AnswerTimeout, 0), fail("groq", RequestTimeout, 408), fail("together", ProviderError, 504),
 			},
-			want: llm.Problem{Kind: llm.Timeout,
-				Message: "All 4 attempts failed: openai: timeout_first_token after 1m0s; azure: timeout_answer; groq: 408 request_timeout; together: 504 provider_error."},
+			want: llm.Problem{
+				Kind:    llm.Timeout,
+				Message: "All 4 attempts failed: openai: timeout_first_token after 1m0s; azure: timeout_answer; groq: 408 request_timeout; together: 504 provider_error.",
+			},
 		},
 		{
 			name:     "bad answers are a 502 of their own",
@@ -81,23 +89,29 @@ func TestVerdictNamesEachTargetAndWhy(t *testing.T) {
 				said(fail("openai", Auth, 401), llm.Problem{Kind: llm.Unauthenticated, Message: "Incorrect API key provided: sk-canary"}),
 				fail("azure", NotFound, 404), fail("groq", Payment, 402), fail("xai", Redirect, 301),
 			},
-			want: llm.Problem{Kind: llm.Unavailable,
+			want: llm.Problem{
+				Kind: llm.Unavailable,
 				Message: "All 4 attempts failed: openai: 401 auth (the gateway's credential for it is refused, which its operator must mend); " +
 					"azure: 404 not_found (it does not know the gateway's model id for it, which its operator must mend); " +
 					"groq: 402 payment (the gateway's account there is out of credit, which its operator must mend); " +
-					"xai: 301 redirect (the gateway's base URL for it is wrong, which its operator must mend)."},
+					"xai: 301 redirect (the gateway's base URL for it is wrong, which its operator must mend).",
+			},
 		},
 		{
 			name:     "a context that is too long everywhere stays a 400, in the last provider's words",
 			attempts: []Failure{said(fail("openai", ContextLength, 400), llm.Problem{Message: "first"}), said(fail("azure", ContextLength, 400), long)},
-			want: llm.Problem{Kind: llm.ContextLength, Param: "messages", Code: "too_long", Vendor: []byte(`{"a":1}`),
-				Message: "The prompt has 9 tokens, at most 8 fit. (All 2 attempts failed: openai: 400 context_length; azure: 400 context_length.)"},
+			want: llm.Problem{
+				Kind: llm.ContextLength, Param: "messages", Code: "too_long", Vendor: []byte(`{"a":1}`),
+				Message: "The prompt has 9 tokens, at most 8 fit. (All 2 attempts failed: openai: 400 context_length; azure: 400 context_length.)",
+			},
 		},
 		{
 			name:     "400s of several kinds are the last one's",
 			attempts: []Failure{said(fail("openai", ContextLength, 400), long), said(fail("azure", UnsupportedFeature, 400), llm.Problem{Message: "No tools here."})},
-			want: llm.Problem{Kind: llm.Unsupported,
-				Message: "No tools here. (All 2 attempts failed: openai: 400 context_length; azure: 400 unsupported_feature.)"},
+			want: llm.Problem{
+				Kind:    llm.Unsupported,
+				Message: "No tools here. (All 2 attempts failed: openai: 400 context_length; azure: 400 unsupported_feature.)",
+			},
 		},
 		{
 			name:     "a refusal everywhere stays one",
@@ -119,8 +133,10 @@ func TestVerdictNamesEachTargetAndWhy(t *testing.T) {
 			attempts: []Failure{
 				{Provider: "openai", Model: "acme/big", Reason: Reset}, {Provider: "openai", Model: "acme/small", Reason: Reset},
 			},
-			want: llm.Problem{Kind: llm.Unavailable,
-				Message: "All 2 attempts failed: acme/big at openai: reset; acme/small at openai: reset."},
+			want: llm.Problem{
+				Kind:    llm.Unavailable,
+				Message: "All 2 attempts failed: acme/big at openai: reset; acme/small at openai: reset.",
+			},
 		},
 	}
 	for _, tt := range tests {

@@ -17,7 +17,7 @@ const canary = "sk-canary-7f3a"
 // shows tells whether text has the canary in any form that printers know.
 func shows(text string) bool {
 	text = strings.ToLower(text)
-	decimal := strings.Trim(fmt.Sprint([]byte(canary)), "[]")
+	decimal := strings.Trim(fmt.Sprintf("%d", []byte(canary)), "[]")
 	for _, form := range []string{canary, hex.EncodeToString([]byte(canary)), fmt.Sprintf("% x", canary), decimal, strings.ReplaceAll(decimal, " ", ", ")} {
 		if strings.Contains(text, form) {
 			return true
@@ -71,7 +71,7 @@ func TestTheCanaryWouldBeNoticed(t *testing.T) {
 	type open struct{ S string }
 	b := []byte(canary)
 	for _, text := range []string{
-		fmt.Sprint(open{canary}), fmt.Sprintf("%x", canary), fmt.Sprintf("% x", canary), fmt.Sprintf("%X", canary), fmt.Sprint(b), fmt.Sprintf("%#v", b),
+		fmt.Sprint(open{canary}), fmt.Sprintf("%x", canary), fmt.Sprintf("% x", canary), fmt.Sprintf("%X", canary), fmt.Sprintf("%v", b), fmt.Sprintf("%#v", b),
 	} {
 		if !shows(text) {
 			t.Errorf("%s passes for redacted", text)

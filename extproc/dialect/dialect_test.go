@@ -18,8 +18,10 @@ func TestGatewayOptionsAreRead(t *testing.T) {
 	if p != nil {
 		t.Fatal(p)
 	}
-	want := dialect.Options{Order: []string{"a", "b/eu"}, Only: []string{"a"}, Models: []string{"x/y"}, Sort: "ttft",
-		OnRefusal: true, User: "u", Tags: []string{"t"}}
+	want := dialect.Options{
+		Order: []string{"a", "b/eu"}, Only: []string{"a"}, Models: []string{"x/y"}, Sort: "ttft",
+		OnRefusal: true, User: "u", Tags: []string{"t"},
+	}
 	if diff := cmp.Diff(want, o); diff != "" {
 		t.Error(diff)
 	}

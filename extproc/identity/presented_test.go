@@ -62,8 +62,11 @@ func TestEverythingElseIsA401ThatSaysWhatIsWrong(t *testing.T) {
 		want    string
 	}{
 		{"nothing", nil, "The request has no API key; send it as Authorization: Bearer <key>, or in the header x-api-key."},
-		{"other headers", []string{"cookie: " + good, "x-api-keys: " + good, "proxy-authorization: Bearer " + good},
-			"The request has no API key; send it as Authorization: Bearer <key>, or in the header x-api-key."},
+		{
+			"other headers",
+			[]string{"cookie: " + good, "x-api-keys: " + good, "proxy-authorization: Bearer " + good},
+			"The request has no API key; send it as Authorization: Bearer <key>, or in the header x-api-key.",
+		},
 		{"an unknown key", []string{"x-api-key: dgm_bad"}, unknown},
 		{"a part of a key", []string{"x-api-key: " + good[:len(good)-1]}, unknown},
 		{"a key and more", []string{"x-api-key: " + good + "x"}, unknown},
@@ -80,8 +83,11 @@ func TestEverythingElseIsA401ThatSaysWhatIsWrong(t *testing.T) {
 		{"a scheme alone", []string{"authorization: Bearer"}, "The header authorization holds no API key; send it as Authorization: Bearer <key>, or in the header x-api-key."},
 		{"a scheme and space", []string{"authorization: Bearer  "}, "The header authorization holds no API key; send it as Authorization: Bearer <key>, or in the header x-api-key."},
 		{"an empty header", []string{"api-key: "}, "The header api-key holds no API key; send it as Authorization: Bearer <key>, or in the header x-api-key."},
-		{"an empty header beside a good one", []string{"authorization: ", "x-api-key: " + good},
-			"The header authorization holds no API key; send it as Authorization: Bearer <key>, or in the header x-api-key."},
+		{
+			"an empty header beside a good one",
+			[]string{"authorization: ", "x-api-key: " + good},
+			"The header authorization holds no API key; send it as Authorization: Bearer <key>, or in the header x-api-key.",
+		},
 		{"a bad header after a good one", []string{"x-api-key: " + good, "authorization: Basic x"}, "The header authorization is not of the form Bearer <key>."},
 		{"a list", []string{"authorization: Bearer " + good + ",Bearer " + good}, "The header authorization holds a list; send one API key, once."},
 		{"a list in another header", []string{"x-goog-api-key: " + good + ", " + good}, "The header x-goog-api-key holds a list; send one API key, once."},

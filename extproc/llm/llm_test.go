@@ -27,15 +27,24 @@ func TestUsageOfStartAndEndIsMerged(t *testing.T) {
 		start, end llm.Usage
 		want       llm.Usage
 	}{
-		{"input at the start, output at the end",
-			llm.Usage{Input: n(9038), CacheRead: n(9000), Output: n(1)}, llm.Usage{Output: n(50)},
-			llm.Usage{Input: n(9038), CacheRead: n(9000), Output: n(50)}},
-		{"input and cache only at the end",
-			llm.Usage{Input: n(5), Output: n(1)}, llm.Usage{Input: n(9038), CacheRead: n(9000), Output: n(50)},
-			llm.Usage{Input: n(9038), CacheRead: n(9000), Output: n(50)}},
-		{"a zero at the end erases nothing",
-			llm.Usage{Input: n(9038), CacheWrite: n(30)}, llm.Usage{Input: n(0), CacheWrite: n(0), Output: n(2)},
-			llm.Usage{Input: n(9038), CacheWrite: n(30), Output: n(2)}},
+		{
+			"input at the start, output at the end",
+			llm.Usage{Input: n(9038), CacheRead: n(9000), Output: n(1)},
+			llm.Usage{Output: n(50)},
+			llm.Usage{Input: n(9038), CacheRead: n(9000), Output: n(50)},
+		},
+		{
+			"input and cache only at the end",
+			llm.Usage{Input: n(5), Output: n(1)},
+			llm.Usage{Input: n(9038), CacheRead: n(9000), Output: n(50)},
+			llm.Usage{Input: n(9038), CacheRead: n(9000), Output: n(50)},
+		},
+		{
+			"a zero at the end erases nothing",
+			llm.Usage{Input: n(9038), CacheWrite: n(30)},
+			llm.Usage{Input: n(0), CacheWrite: n(0), Output: n(2)},
+			llm.Usage{Input: n(9038), CacheWrite: n(30), Output: n(2)},
+		},
 		{"a zero alone is known", llm.Usage{}, llm.Usage{Output: n(0)}, llm.Usage{Output: n(0)}},
 	} {
 		got := c.start
@@ -76,8 +85,11 @@ func TestNeedsFollowFromTheRequest(t *testing.T) {
 		Format: llm.Format{Kind: llm.FormatJSONSchema},
 		N:      llm.Some[int64](2), Logprobs: llm.Some(true),
 		Reasoning: llm.Reasoning{Effort: llm.Some("low")},
-		Messages: []llm.Message{{Parts: []llm.Part{{Kind: llm.File, Media: &llm.Media{}}, {Kind: llm.Audio, Media: &llm.Media{}},
-			{Kind: llm.Result, Result: &llm.ToolResult{Parts: []llm.Part{image}}}}}},
+		Messages: []llm.Message{{Parts: []llm.Part{
+			{Kind: llm.File, Media: &llm.Media{}},
+			{Kind: llm.Audio, Media: &llm.Media{}},
+			{Kind: llm.Result, Result: &llm.ToolResult{Parts: []llm.Part{image}}},
+		}}},
 	}
 	want := llm.NeedTools | llm.NeedImages | llm.NeedFiles | llm.NeedAudio | llm.NeedJSONSchema | llm.NeedReasoning | llm.NeedLogprobs | llm.NeedChoices
 	if got := r.Needs(); got != want {

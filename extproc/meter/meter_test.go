@@ -81,47 +81,75 @@ func TestEventsMoveTheirSeries(t *testing.T) {
 		event func(*Meter)
 		want  []string
 	}{
-		{"a refusal", func(m *Meter) { m.Refused("chat.completions", llm.Unauthenticated) },
-			[]string{`dragoman_requests_total{lane="none",outcome="invalid_api_key",surface="chat.completions"} 1`}},
-		{"a refusal of something unknown", func(m *Meter) { m.Refused("/etc/passwd", llm.NumKinds) },
-			[]string{`dragoman_requests_total{lane="none",outcome="internal_error",surface="other"} 1`}},
-		{"an answer of our own", func(m *Meter) { m.Answered("models") },
-			[]string{`dragoman_requests_total{lane="none",outcome="2xx",surface="models"} 1`}},
-		{"an end", func(m *Meter) { m.Ended(End{"chat.completions", Leave, 200, 1500 * time.Millisecond}) },
+		{
+			"a refusal", func(m *Meter) { m.Refused("chat.completions", llm.Unauthenticated) },
+			[]string{`dragoman_requests_total{lane="none",outcome="invalid_api_key",surface="chat.completions"} 1`},
+		},
+		{
+			"a refusal of something unknown", func(m *Meter) { m.Refused("/etc/passwd", llm.NumKinds) },
+			[]string{`dragoman_requests_total{lane="none",outcome="internal_error",surface="other"} 1`},
+		},
+		{
+			"an answer of our own", func(m *Meter) { m.Answered("models") },
+			[]string{`dragoman_requests_total{lane="none",outcome="2xx",surface="models"} 1`},
+		},
+		{
+			"an end", func(m *Meter) { m.Ended(End{"chat.completions", Leave, 200, 1500 * time.Millisecond}) },
 			[]string{
 				`dragoman_request_seconds_sum{lane="leave"} 1.5`, `dragoman_request_seconds_count{lane="leave"} 1`,
 				`dragoman_requests_total{lane="leave",outcome="2xx",surface="chat.completions"} 1`,
-			}},
-		{"an end in an unknown lane and status", func(m *Meter) { m.Ended(End{"chat.completions", NumLanes, 999, time.Second}) },
+			},
+		},
+		{
+			"an end in an unknown lane and status", func(m *Meter) { m.Ended(End{"chat.completions", NumLanes, 999, time.Second}) },
 			[]string{
 				`dragoman_request_seconds_sum{lane="none"} 1`, `dragoman_request_seconds_count{lane="none"} 1`,
 				`dragoman_requests_total{lane="none",outcome="other",surface="chat.completions"} 1`,
-			}},
-		{"a failed attempt", func(m *Meter) { m.Attempt("alpha", chain.ConnectFailure) },
-			[]string{`dragoman_attempts_total{provider="alpha",reason="connect_failure"} 1`}},
-		{"a failed attempt of an unknown provider for an unknown reason", func(m *Meter) { m.Attempt("client's word", chain.NumReasons) },
-			[]string{`dragoman_attempts_total{provider="other",reason="internal"} 1`}},
-		{"a committed attempt", func(m *Meter) { m.Committed("beta", 250*time.Millisecond) },
+			},
+		},
+		{
+			"a failed attempt", func(m *Meter) { m.Attempt("alpha", chain.ConnectFailure) },
+			[]string{`dragoman_attempts_total{provider="alpha",reason="connect_failure"} 1`},
+		},
+		{
+			"a failed attempt of an unknown provider for an unknown reason", func(m *Meter) { m.Attempt("client's word", chain.NumReasons) },
+			[]string{`dragoman_attempts_total{provider="other",reason="internal"} 1`},
+		},
+		{
+			"a committed attempt", func(m *Meter) { m.Committed("beta", 250*time.Millisecond) },
 			[]string{
 				`dragoman_attempts_total{provider="beta",reason="none"} 1`,
 				`dragoman_first_content_seconds_sum{provider="beta"} 0.25`, `dragoman_first_content_seconds_count{provider="beta"} 1`,
-			}},
-		{"a problem passed on", func(m *Meter) { m.Passed("beta", llm.InvalidRequest) },
-			[]string{`dragoman_attempts_total{provider="beta",reason="invalid_request"} 1`}},
-		{"a refusal passed on", func(m *Meter) { m.Passed("beta", llm.Refused) },
-			[]string{`dragoman_attempts_total{provider="beta",reason="refused"} 1`}},
-		{"a context length passed on", func(m *Meter) { m.Passed("beta", llm.ContextLength) },
-			[]string{`dragoman_attempts_total{provider="beta",reason="context_length"} 1`}},
-		{"a feature passed on", func(m *Meter) { m.Passed("beta", llm.Unsupported) },
-			[]string{`dragoman_attempts_total{provider="beta",reason="unsupported_feature"} 1`}},
-		{"a failure of ours passed on", func(m *Meter) { m.Passed("beta", llm.Internal) },
-			[]string{`dragoman_attempts_total{provider="beta",reason="internal"} 1`}},
+			},
+		},
+		{
+			"a problem passed on", func(m *Meter) { m.Passed("beta", llm.InvalidRequest) },
+			[]string{`dragoman_attempts_total{provider="beta",reason="invalid_request"} 1`},
+		},
+		{
+			"a refusal passed on", func(m *Meter) { m.Passed("beta", llm.Refused) },
+			[]string{`dragoman_attempts_total{provider="beta",reason="refused"} 1`},
+		},
+		{
+			"a context length passed on", func(m *Meter) { m.Passed("beta", llm.ContextLength) },
+			[]string{`dragoman_attempts_total{provider="beta",reason="context_length"} 1`},
+		},
+		{
+			"a feature passed on", func(m *Meter) { m.Passed("beta", llm.Unsupported) },
+			[]string{`dragoman_attempts_total{provider="beta",reason="unsupported_feature"} 1`},
+		},
+		{
+			"a failure of ours passed on", func(m *Meter) { m.Passed("beta", llm.Internal) },
+			[]string{`dragoman_attempts_total{provider="beta",reason="internal"} 1`},
+		},
 		{"a failover", (*Meter).FailedOver, []string{`dragoman_failovers_total 1`}},
 		{"an orphan", (*Meter).Orphan, []string{`dragoman_orphans_total 1`}},
 		{"lost exchanges", func(m *Meter) { m.Lost(3) }, []string{`dragoman_lost_exchanges_total 3`}},
 		{"no lost exchanges", func(m *Meter) { m.Lost(-3) }, nil},
-		{"log entries", func(m *Meter) { m.LogEntries(EdgeLog, 2); m.LogEntries(AttemptLog, 5) },
-			[]string{`dragoman_access_log_entries_total{log="attempt"} 5`, `dragoman_access_log_entries_total{log="edge"} 2`}},
+		{
+			"log entries", func(m *Meter) { m.LogEntries(EdgeLog, 2); m.LogEntries(AttemptLog, 5) },
+			[]string{`dragoman_access_log_entries_total{log="attempt"} 5`, `dragoman_access_log_entries_total{log="edge"} 2`},
+		},
 		{"log entries of nobody", func(m *Meter) { m.LogEntries(NumLogs, 2); m.LogEntries(EdgeLog, -1) }, nil},
 		{"tokens, without overlap", func(m *Meter) {
 			m.Tokens("alpha", Usage{Input: 100, Output: 50, CacheRead: 60, CacheWrite: 10, Reasoning: 20})
@@ -130,11 +158,15 @@ func TestEventsMoveTheirSeries(t *testing.T) {
 			`dragoman_tokens_total{class="input",provider="alpha"} 30`, `dragoman_tokens_total{class="output",provider="alpha"} 30`,
 			`dragoman_tokens_total{class="reasoning",provider="alpha"} 20`,
 		}},
-		{"tokens whose details exceed the totals", func(m *Meter) { m.Tokens("alpha", Usage{Input: 5, Output: 1, CacheRead: 6, Reasoning: 2}) },
-			[]string{`dragoman_tokens_total{class="cache_read",provider="alpha"} 6`, `dragoman_tokens_total{class="reasoning",provider="alpha"} 2`}},
+		{
+			"tokens whose details exceed the totals", func(m *Meter) { m.Tokens("alpha", Usage{Input: 5, Output: 1, CacheRead: 6, Reasoning: 2}) },
+			[]string{`dragoman_tokens_total{class="cache_read",provider="alpha"} 6`, `dragoman_tokens_total{class="reasoning",provider="alpha"} 2`},
+		},
 		{"tokens nobody can believe", func(m *Meter) { m.Tokens("alpha", Usage{Input: 5, Output: 1 << 63}) }, nil},
-		{"open exchanges", func(m *Meter) { m.Watch(func() (int, int64) { return 7, 1 << 20 }) },
-			[]string{`dragoman_exchanges 7`, `dragoman_held_bytes 1.048576e+06`}},
+		{
+			"open exchanges", func(m *Meter) { m.Watch(func() (int, int64) { return 7, 1 << 20 }) },
+			[]string{`dragoman_exchanges 7`, `dragoman_held_bytes 1.048576e+06`},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -144,7 +145,7 @@ func inUnits(n int64) string {
 			return fmt.Sprintf("%d%s", n/u.bytes, u.suffix)
 		}
 	}
-	return fmt.Sprint(n)
+	return strconv.FormatInt(n, 10)
 }
 
 // spans are the least, the greatest and the default of a duration.

@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -46,7 +47,7 @@ func (c *compiler) keyName(field, name string, seen map[string]int) {
 	case !keyName.MatchString(name):
 		c.fail(field, show(name)+" is not a name for a key", "write 1 to 63 letters, digits and . _ -, a letter or digit first")
 	case twice:
-		c.fail(field, show(name)+" names another key, in line "+fmt.Sprint(line), "give each key its own name")
+		c.fail(field, show(name)+" names another key, in line "+strconv.Itoa(line), "give each key its own name")
 	default:
 		seen[name] = c.find(field).line
 	}

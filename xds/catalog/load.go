@@ -41,7 +41,7 @@ func readSource(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()                        // only read
 	data, err := io.ReadAll(io.LimitReader(f, maxSource+1)) // one more, so that Parse sees it is too large
 	if err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)

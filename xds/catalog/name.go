@@ -15,7 +15,7 @@ var (
 	modelName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:+-]*/[A-Za-z0-9][A-Za-z0-9._:+-]*$`)
 	modelGlob  = regexp.MustCompile(`^[A-Za-z0-9._:+/*-]+$`)
 	keyName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	providerID = regexp.MustCompile(`^[!#-\[\]-~]{1,256}$`) // printable ASCII without space, " and \: JSON needs no escapes
+	providerID = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]{1,256}$`) // printable ASCII without space, " and \: JSON needs no escapes
 )
 
 const maxName = 128 // bytes of a public model name or pattern

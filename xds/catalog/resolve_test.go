@@ -115,7 +115,7 @@ func BenchmarkResolve(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, name := range []string{"creator/model-1999", "model-1999", "claude-opus", "creator/modle-12"} {
+	for _, name := range []string{"creator/model-1999", "model-1999", "claude-opus", "creator/mdoel-12"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -206,8 +206,17 @@ func TestDistanceCountsSlipsUpToItsLimit(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"a", "a", 0}, {"a", "", 1}, {"", "abc", 3}, {"abc", "acb", 1}, {"abcd", "badc", 2}, {"kitten", "sitting", 3},
-		{"aab", "ab", 1}, {"model-12", "modle-12", 1}, {"abcdef", "uvwxyz", 5}, {"a", "abcdefgh", 5},
+		{"", "", 0},
+		{"a", "a", 0},
+		{"a", "", 1},
+		{"", "abc", 3},
+		{"abc", "acb", 1},
+		{"abcd", "badc", 2},
+		{"kitten", "sitting", 3},
+		{"aab", "ab", 1},
+		{"model-12", "mdoel-12", 1},
+		{"abcdef", "uvwxyz", 5},
+		{"a", "abcdefgh", 5},
 	} {
 		if got := distance(test.a, test.b, maxDistance); got != test.want {
 			t.Errorf("distance(%q, %q) = %d, want %d", test.a, test.b, got, test.want)

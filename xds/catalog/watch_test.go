@@ -281,6 +281,7 @@ type simulated struct {
 }
 
 func simulate(t *testing.T, path string) *simulated {
+	t.Helper()
 	s := &simulated{t: t, events: make(chan fsnotify.Event), failures: make(chan error)}
 	s.Watcher = newWatcher(WatchConfig{
 		Path:     path,
@@ -357,7 +358,7 @@ func TestReloadsAndFailuresOfTheNotificationReadTheFile(t *testing.T) {
 func TestDirectoriesThatLinksNoLongerLeadToAreLeft(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "dragoman.yaml")
-	real, err := filepath.EvalSymlinks(dir)
+	resolved, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,11 +376,11 @@ func TestDirectoriesThatLinksNoLongerLeadToAreLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.followLinks()
-		if !fake[filepath.Join(real, version)] || !fake[dir] {
+		if !fake[filepath.Join(resolved, version)] || !fake[dir] {
 			t.Errorf("watched: %v", fake)
 		}
 	}
-	if fake[filepath.Join(real, "one")] {
+	if fake[filepath.Join(resolved, "one")] {
 		t.Errorf("still watched: %v", fake)
 	}
 }

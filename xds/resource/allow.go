@@ -51,7 +51,7 @@ func complement(allowed []string) string {
 	root := &letters{}
 	for _, name := range allowed {
 		at := root
-		stem, any := strings.CutSuffix(name, "*")
+		stem, open := strings.CutSuffix(name, "*")
 		for i := range len(stem) {
 			if at.next == nil {
 				at.next = map[byte]*letters{}
@@ -61,7 +61,7 @@ func complement(allowed []string) string {
 			}
 			at = at.next[stem[i]]
 		}
-		at.word, at.any = true, at.any || any
+		at.word, at.any = true, at.any || open
 	}
 	return root.others()
 }

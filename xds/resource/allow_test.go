@@ -9,7 +9,7 @@ import (
 // allows says what a list means, the plain way.
 func allows(list []string, name string) bool {
 	for _, a := range list {
-		if stem, any := strings.CutSuffix(a, "*"); a == name || any && strings.HasPrefix(name, stem) {
+		if stem, open := strings.CutSuffix(a, "*"); a == name || open && strings.HasPrefix(name, stem) {
 			return true
 		}
 	}

@@ -114,12 +114,15 @@ func (b *builder) attemptRoutes(p *catalog.Provider) *routev3.RouteConfiguration
 // internalRequestHeaders are set inside Envoy or by Dragoman and end here.
 var internalRequestHeaders = []string{
 	"x-request-id", "x-forwarded-proto", "x-forwarded-for", "x-envoy-attempt-count", "x-envoy-internal",
-	"x-envoy-external-address", envoy.FailedHeader, "x-envoy-expected-rq-timeout-ms", envoy.RouteHeader, envoy.StreamHeader,
+	"x-envoy-external-address", envoy.FailedHeader, envoy.LengthHeader, "x-envoy-expected-rq-timeout-ms", envoy.RouteHeader, envoy.StreamHeader,
 }
 
 func (b *builder) attemptRoute(p *catalog.Provider, limit, idle time.Duration) *routev3.Route {
 	return &routev3.Route{
 		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+		// Some providers refuse chunked requests. A route's additions come
+		// before its virtual host's removals.
+		RequestHeadersToAdd: []*corev3.HeaderValueOption{setHeader("content-length", "%REQ("+envoy.LengthHeader+")%")},
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: envoy.ProviderCluster(p.Name)},
 			// The host is the operator's, whatever the client wrote.

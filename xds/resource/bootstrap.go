@@ -142,7 +142,8 @@ func (b *builder) overload(s Bootstrap) *overloadv3.OverloadManager {
 		return []*overloadv3.Trigger{{Name: heap, TriggerOneof: &overloadv3.Trigger_Threshold{Threshold: &overloadv3.ThresholdTrigger{Value: v}}}}
 	}
 	scaled := []*overloadv3.Trigger{{Name: heap, TriggerOneof: &overloadv3.Trigger_Scaled{
-		Scaled: &overloadv3.ScaledTrigger{ScalingThreshold: 0.9, SaturationThreshold: 0.98}}}}
+		Scaled: &overloadv3.ScaledTrigger{ScalingThreshold: 0.9, SaturationThreshold: 0.98},
+	}}}
 	m.Actions = []*overloadv3.OverloadAction{
 		{Name: "envoy.overload_actions.shrink_heap", Triggers: threshold(0.85)},
 		{Name: "envoy.overload_actions.reset_high_memory_stream", Triggers: scaled},

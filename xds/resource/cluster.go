@@ -85,7 +85,7 @@ func (b *builder) endpoint(name string, p *catalog.Provider) *clusterv3.Cluster 
 		// an open connection may leave DNS without closing it.
 		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_LOGICAL_DNS}
 		c.DnsLookupFamily = clusterv3.Cluster_V4_PREFERRED
-		c.RespectDnsTtl = true
+		c.RespectDnsTtl = true //nolint:staticcheck // its successor DnsCluster is another cluster type
 	}
 	c.LoadAssignment = assignment(name, socketAddress(u.Host, u.Port))
 	c.UpstreamConnectionOptions = &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{

@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"net/netip"
@@ -135,7 +136,7 @@ func TestTheSameCatalogGivesTheSameBytes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if string(a) != string(b) {
+			if !bytes.Equal(a, b) {
 				t.Errorf("%s: listener %s differs", name(file), one.Listeners[i].GetName())
 			}
 		}

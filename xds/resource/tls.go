@@ -12,7 +12,7 @@ import (
 )
 
 // edgeSecretName is the SDS name of the listener's certificate.
-const edgeSecretName = "dragoman-edge-tls"
+const edgeSecretName = "dragoman-edge-tls" //nolint:gosec // a name, no secret
 
 // systemRoots is where Debian and most images keep the public roots.
 const systemRoots = "/etc/ssl/certs/ca-certificates.crt"

@@ -1,16 +1,17 @@
 // Package bench measures what the gateway costs beside a plain Envoy route to
 // the same provider, in one run: the table of DESIGN.md, "Numbers to stand by".
 //
-//	make bench                            the table; bin/bench.json, bin/bench.svg
-//	BENCH=1 BENCH_ROUNDS=3 go test . …    fewer rounds (9 are the default)
-//	BENCH=1 BENCH_PROFILE=leave go test . a CPU profile of ext_proc under one load
-//	go test .                             one small pass with loose limits
+//	make bench                               the table; bin/bench.json, bin/bench.svg
+//	BENCH=1 BENCH_ROUNDS=3 go test -v .      fewer rounds (9 are the default)
+//	BENCH=1 BENCH_PROFILE=leave go test -v . a CPU profile of ext_proc under one load
+//	go test .                                one small pass with loose limits
 //
 // Three processes do the work that counts: Envoy with everything on (keys,
 // credentials, usage, guards, access logs), ext_proc beside it, and a second
 // Envoy of the same binary with one plain route and no access log. Provider and
-// load generator are processes of their own, are not counted, and check every
-// request and every byte of every answer.
+// load generator are other processes and are not counted. Every answer is
+// checked: byte by byte where the gateway must not touch it, by its text and its
+// end where it translates.
 //
 // CPU is read from the kernel's clock of each process, in nanoseconds and with
 // the threads that have ended. Ways take turns in short rounds, and a ratio is

@@ -51,7 +51,7 @@ func TestANodeThatIsTooOldIsNotUsed(t *testing.T) {
 	dir := t.TempDir()
 	for name, says := range map[string]string{"node": "v20.1.0", "npm": "11.0.0"} {
 		script := "#!/bin/sh\necho " + says + "\n"
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil { //nolint:gosec // it is a program
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil { // it is a program
 			t.Fatal(err)
 		}
 	}

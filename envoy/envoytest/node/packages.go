@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -57,7 +58,7 @@ func Install(ctx context.Context, dir, cache string) (*Packages, error) {
 // install fetches what the lock in dir names, checked by its hashes. Nothing of
 // the packages runs.
 func (t *tool) install(ctx context.Context, dir string) error {
-	args := append(t.npm[1:], "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+	args := slices.Concat(t.npm[1:], []string{"ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"})
 	cmd := exec.CommandContext(ctx, t.npm[0], args...)
 	cmd.Dir = dir
 	// npm is a script that looks for node in PATH.

@@ -51,8 +51,10 @@ func conversation() []llm.Event {
 		{Kind: llm.Finish, Reason: llm.FinishToolCalls},
 		{Kind: llm.RefusalDelta, Choice: 1, Text: "no"},
 		{Kind: llm.Finish, Choice: 1, Reason: llm.FinishStop},
-		{Kind: llm.UsageUpdate, Usage: &llm.Usage{Input: llm.Some[llm.Tokens](9), CacheRead: llm.Some[llm.Tokens](4),
-			Output: llm.Some[llm.Tokens](3), Reasoning: llm.Some[llm.Tokens](1)}},
+		{Kind: llm.UsageUpdate, Usage: &llm.Usage{
+			Input: llm.Some[llm.Tokens](9), CacheRead: llm.Some[llm.Tokens](4),
+			Output: llm.Some[llm.Tokens](3), Reasoning: llm.Some[llm.Tokens](1),
+		}},
 	}
 }
 
@@ -67,12 +69,14 @@ type heard struct {
 }
 
 func hear(c *sdk.ChatCompletion) heard {
-	h := heard{ID: c.ID, Model: c.Model, In: c.Usage.PromptTokens, Out: c.Usage.CompletionTokens,
-		Cached: c.Usage.PromptTokensDetails.CachedTokens, Think: c.Usage.CompletionTokensDetails.ReasoningTokens}
+	h := heard{
+		ID: c.ID, Model: c.Model, In: c.Usage.PromptTokens, Out: c.Usage.CompletionTokens,
+		Cached: c.Usage.PromptTokensDetails.CachedTokens, Think: c.Usage.CompletionTokensDetails.ReasoningTokens,
+	}
 	for _, choice := range c.Choices {
 		h.Text = append(h.Text, choice.Message.Content)
 		h.Refusal = append(h.Refusal, choice.Message.Refusal)
-		h.Finish = append(h.Finish, string(choice.FinishReason))
+		h.Finish = append(h.Finish, choice.FinishReason)
 		for _, call := range choice.Message.ToolCalls {
 			h.Calls = append(h.Calls, call.ID+" "+call.Function.Name+" "+call.Function.Arguments)
 		}
@@ -122,8 +126,10 @@ func TestOpenAIsClientUnderstandsOurAnswer(t *testing.T) {
 }
 
 func TestOpenAIsClientUnderstandsOurErrors(t *testing.T) {
-	p := &llm.Problem{Kind: llm.ContextLength, Message: "too long", Param: "messages",
-		Attempts: []llm.Attempt{{Provider: "acme", Model: "m", Reason: "context"}}}
+	p := &llm.Problem{
+		Kind: llm.ContextLength, Message: "too long", Param: "messages",
+		Attempts: []llm.Attempt{{Provider: "acme", Model: "m", Reason: "context"}},
+	}
 	c := client(t, p.Kind.Status(), "application/json", openai.EncodeError(p, "gen_1"))
 	_, err := c.Chat.Completions.New(context.Background(), params)
 	var got *sdk.Error

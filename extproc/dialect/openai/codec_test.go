@@ -194,7 +194,9 @@ func TestAWriterKeepsToTheOrderThatClientsExpect(t *testing.T) {
 		events []llm.Event
 		want   string
 	}{
-		{"usage only if wanted", dialect.Reply{Generation: "g", Model: "m"},
+		{
+			"usage only if wanted",
+			dialect.Reply{Generation: "g", Model: "m"},
 			[]llm.Event{{Kind: llm.UsageUpdate, Usage: usage}, {Kind: llm.TextDelta, Text: "x"}, {Kind: llm.Finish, Reason: llm.FinishStop}},
 			`data: {"id":"g","object":"chat.completion.chunk","created":0,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"x"},"finish_reason":null}]}
 
@@ -202,25 +204,39 @@ data: {"id":"g","object":"chat.completion.chunk","created":0,"model":"m","choice
 
 data: [DONE]
 
-`},
-		{"a ping is a comment", dialect.Reply{}, []llm.Event{{Kind: llm.Ping}, {Kind: llm.Failed, Problem: &llm.Problem{Kind: llm.Timeout, Message: "late"}}},
+`,
+		},
+		{
+			"a ping is a comment",
+			dialect.Reply{},
+			[]llm.Event{{Kind: llm.Ping}, {Kind: llm.Failed, Problem: &llm.Problem{Kind: llm.Timeout, Message: "late"}}},
 			`: ping
 
 data: {"error":{"message":"late","type":"server_error","param":null,"code":"upstream_timeout"}}
 
-`},
-		{"nothing follows an error", dialect.Reply{}, []llm.Event{{Kind: llm.Failed, Problem: &llm.Problem{Kind: llm.Timeout, Message: "late"}}, {Kind: llm.TextDelta, Text: "x"}},
+`,
+		},
+		{
+			"nothing follows an error",
+			dialect.Reply{},
+			[]llm.Event{{Kind: llm.Failed, Problem: &llm.Problem{Kind: llm.Timeout, Message: "late"}}, {Kind: llm.TextDelta, Text: "x"}},
 			`data: {"error":{"message":"late","type":"server_error","param":null,"code":"upstream_timeout"}}
 
-`},
-		{"extras of other dialects are not written", dialect.Reply{Generation: "g", Model: "m"},
-			[]llm.Event{{Kind: llm.ExtraEvent, Choice: -1, Extra: &llm.Extra{Dialect: llm.Anthropic, Name: "container", Value: llm.Raw(`1`)}},
-				{Kind: llm.Finish, Reason: llm.FinishStop, Choice: 0}},
+`,
+		},
+		{
+			"extras of other dialects are not written",
+			dialect.Reply{Generation: "g", Model: "m"},
+			[]llm.Event{
+				{Kind: llm.ExtraEvent, Choice: -1, Extra: &llm.Extra{Dialect: llm.Anthropic, Name: "container", Value: llm.Raw(`1`)}},
+				{Kind: llm.Finish, Reason: llm.FinishStop, Choice: 0},
+			},
 			`data: {"id":"g","object":"chat.completion.chunk","created":0,"model":"m","choices":[{"index":0,"delta":{"role":"assistant"},"finish_reason":"stop"}]}
 
 data: [DONE]
 
-`},
+`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := openai.Codec().NewWriter(c.reply)

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
@@ -150,16 +151,17 @@ func (e *requestEncoder) thinking(path string, m *llm.Message, parts []llm.Part)
 		return
 	}
 	named := m.Extra.Get(llm.OpenAI, reasoningContent) != nil || m.Extra.Get(llm.OpenAI, reasoningText) != nil
-	plain, detailed := "", false
+	var plain strings.Builder
+	detailed := false
 	for i := range parts {
 		if parts[i].Thought == nil {
-			plain += parts[i].Text
+			plain.WriteString(parts[i].Text)
 		} else {
 			detailed = true
 		}
 	}
-	if !named && (plain != "" || !detailed) {
-		e.text(reasoningContent, plain)
+	if !named && (plain.Len() > 0 || !detailed) {
+		e.text(reasoningContent, plain.String())
 	}
 	if !detailed {
 		return

@@ -100,8 +100,13 @@ func showUsage(u *llm.Usage) string {
 		name  string
 		count llm.Opt[llm.Tokens]
 	}{
-		{"input", u.Input}, {"read", u.CacheRead}, {"write", u.CacheWrite}, {"audio in", u.AudioInput},
-		{"output", u.Output}, {"reasoning", u.Reasoning}, {"audio out", u.AudioOut},
+		{"input", u.Input},
+		{"read", u.CacheRead},
+		{"write", u.CacheWrite},
+		{"audio in", u.AudioInput},
+		{"output", u.Output},
+		{"reasoning", u.Reasoning},
+		{"audio out", u.AudioOut},
 	} {
 		if n, ok := c.count.Get(); ok {
 			fmt.Fprintf(&b, " %s %d", c.name, n)

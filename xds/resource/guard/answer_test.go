@@ -140,7 +140,7 @@ func (r *answerRig) ask(t *testing.T, route string, a reply) (*http.Response, st
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatalf("after %d bytes: %v", len(body), err)

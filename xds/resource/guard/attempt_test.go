@@ -25,7 +25,7 @@ func (h *holder) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 	for {
 		req, err := stream.Recv()
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // Envoy ended the stream
 		}
 		switch req.Request.(type) {
 		case *extprocv3.ProcessingRequest_RequestHeaders:
@@ -144,6 +144,7 @@ static_resources:
 }
 
 func startAttemptRig(t *testing.T, h *holder) *rig {
+	t.Helper()
 	p := startProvider(t)
 	return &rig{provider: p, envoyProcess: startEnvoy(t, attemptConfig(p, h.start(t))), client: newClient(t)}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -79,7 +80,7 @@ func startEnvoy(t *testing.T, resources string) *envoyProcess {
 			t.Errorf("Envoy ended by itself: %v\n%s", err, e.log)
 		default:
 			cancel()
-			<-exited
+			<-exited //nolint:errcheck // cancel killed it
 		}
 		cancel()
 		if t.Failed() {
@@ -94,8 +95,11 @@ func (e *envoyProcess) waitReady(t *testing.T, address string) {
 	t.Helper()
 	eventually(t, func() error {
 		b, err := os.ReadFile(address)
-		if err != nil || len(b) == 0 {
-			return fmt.Errorf("no admin address yet: %v", err)
+		if err == nil && len(b) == 0 {
+			err = errors.New("the file is empty")
+		}
+		if err != nil {
+			return fmt.Errorf("no admin address yet: %w", err)
 		}
 		e.admin = "http://" + string(b)
 		body, err := e.get("/ready")
@@ -135,11 +139,11 @@ func (e *envoyProcess) get(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
 	if err != nil {
 		return "", err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	return string(b), err
 }

@@ -118,7 +118,7 @@ func (r *rig) open(t *testing.T, cluster string, a reply, o orders) *http.Respon
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { resp.Body.Close() })
+	t.Cleanup(func() { _ = resp.Body.Close() })
 	return resp
 }
 

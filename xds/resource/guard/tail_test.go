@@ -16,6 +16,7 @@ func TestStreamEndTellsTheTruth(t *testing.T) {
 	named := `data: {"choices":[{"delta":{"content":"finish_reason"},"finish_reason":null}]}` + "\n\n"
 	long := `data: {"choices":[{"delta":{"content":"` + strings.Repeat("long ", 30000) + `"},"finish_reason":"stop"}]}` + "\n\n"
 	saysDone := `data: {"choices":[{"delta":{"content":"data: [DONE]"},"finish_reason":"stop"}]}` + "\n\n"
+	unfinished, _, _ := strings.Cut(finish, "stop")
 	tests := map[string]struct{ body, added string }{
 		"whole":                          {role + content + finish + done, ""},
 		"end marker without space":       {role + finish + "data:[DONE]\n\n", ""},
@@ -34,7 +35,7 @@ func TestStreamEndTellsTheTruth(t *testing.T) {
 		"reason in text":                 {role + talks, broken},
 		"reason's name as text":          {role + named, broken},
 		"cut within an event":            {role + content[:100], "\n\n" + broken},
-		"cut within a finish":            {role + finish[:strings.Index(finish, "stop")], "\n\n" + broken},
+		"cut within a finish":            {role + unfinished, "\n\n" + broken},
 		"cut after a line end":           {role + "data: {}\n", "\n" + broken},
 		"cut after a carriage return":    {role + "data: {}\r", "\n\n" + broken},
 		"nothing but a heartbeat":        {": hi\n\n", broken},
