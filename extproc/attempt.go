@@ -46,7 +46,6 @@ type attempt struct {
 	watch     watch
 	pending   int // body messages not answered yet
 	kept      int // bytes of the answer that count as held
-	retry     time.Duration
 }
 
 // attempt serves the attempt stage of a provider's attempt listener.
@@ -54,7 +53,7 @@ func (s *Service) attempt(st stream, provider string) error {
 	var m message
 	defer m.release()
 	if err := st.RecvMsg(&m); err != nil {
-		return nil //nolint:nilerr // the attempt was given up before it began
+		return nil // the attempt was given up before it began
 	}
 	if m.kind != requestHeaders {
 		return errOutOfOrder
@@ -74,7 +73,7 @@ func (s *Service) attempt(st stream, provider string) error {
 			in = &a.head
 		}
 		if err := st.RecvMsg(in); err != nil {
-			return nil //nolint:nilerr // the answer is complete, or the client or its time limit gave up
+			return nil // the answer is complete, or the client or its time limit gave up
 		}
 		if done, err := a.take(in); done || err != nil {
 			return ignoreGone(err)
@@ -123,14 +122,16 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 // unknownExchange is what an attempt gets whose exchange is not here: it was
 // lost with a restart, or never ours. It must not become an empty request.
 func unknownExchange() *llm.Problem {
-	return &llm.Problem{Kind: llm.Overloaded, RetryAfter: time.Second,
-		Message: "The gateway lost this request in a restart; send it again."}
+	return &llm.Problem{
+		Kind: llm.Overloaded, RetryAfter: time.Second,
+		Message: "The gateway lost this request in a restart; send it again.",
+	}
 }
 
 // target is the target of attempt n. The default order may have changed
 // between our choice and Envoy's; the listener says which provider it became.
-func (x *exchange) target(n int, provider string) (chain.Target, bool) {
-	ts := x.chain.Targets
+func (e *exchange) target(n int, provider string) (chain.Target, bool) {
+	ts := e.chain.Targets
 	if n <= len(ts) && ts[n-1].Provider.Name == provider {
 		return ts[n-1], true
 	}
@@ -139,7 +140,7 @@ func (x *exchange) target(n int, provider string) (chain.Target, bool) {
 			return t, true
 		}
 	}
-	m := x.view.catalog.Model(x.model)
+	m := e.view.catalog.Model(e.model)
 	if m == nil {
 		return chain.Target{}, false
 	}

@@ -209,5 +209,5 @@ func (a *attempt) commit(r ruling) error {
 // expire is the deadline: no content event came in time. It says what Envoy
 // says when its own time limit ends an attempt.
 func (a *attempt) expire() {
-	_ = a.fail(chain.Outcome{Status: http.StatusGatewayTimeout, LocalFlags: "UT"}) //nolint:errcheck // Envoy is gone then
+	_ = a.fail(chain.Outcome{Status: http.StatusGatewayTimeout, LocalFlags: "UT"}) // Envoy is gone where this fails
 }

@@ -53,7 +53,7 @@ func (s *Service) router(st stream) error {
 	var first message
 	defer first.release()
 	if err := st.RecvMsg(&first); err != nil {
-		return nil //nolint:nilerr // the client left before its headers were sent on
+		return nil // the client left before its headers were sent on
 	}
 	if first.kind != requestHeaders {
 		return errOutOfOrder
@@ -171,7 +171,7 @@ func (r *routing) awaitBody() (came func() bool) {
 	var decided atomic.Bool
 	late := newDeadline(firstByte, func() {
 		if decided.CompareAndSwap(false, true) {
-			_ = r.refuse(chatCompletions, noBody("The request's body did not begin in time.")) //nolint:errcheck // the client is gone then
+			_ = r.refuse(chatCompletions, noBody("The request's body did not begin in time.")) // the client is gone then
 		}
 	})
 	first := true
@@ -205,8 +205,10 @@ func (r *routing) hold(m *message, most int64) *llm.Problem {
 }
 
 func full() *llm.Problem {
-	return &llm.Problem{Kind: llm.Overloaded, RetryAfter: time.Second,
-		Message: "The gateway holds as many requests as it can; try again in a moment."}
+	return &llm.Problem{
+		Kind: llm.Overloaded, RetryAfter: time.Second,
+		Message: "The gateway holds as many requests as it can; try again in a moment.",
+	}
 }
 
 // plan scans the body once and decides who serves it.
@@ -244,8 +246,10 @@ func (r *routing) resolve(name string) (*catalog.Model, *llm.Problem) {
 		return nil, &llm.Problem{Kind: llm.NotFound, Code: "model_not_found", Param: "model", Message: err.Error()}
 	}
 	if !r.allowed(m.Name) {
-		return nil, &llm.Problem{Kind: llm.Forbidden, Code: "model_not_allowed", Param: "model",
-			Message: "This key may not use the model " + m.Name + "."}
+		return nil, &llm.Problem{
+			Kind: llm.Forbidden, Code: "model_not_allowed", Param: "model",
+			Message: "This key may not use the model " + m.Name + ".",
+		}
 	}
 	return m, nil
 }

@@ -32,11 +32,11 @@ func (r *reel) RecvMsg(m any) error {
 		return io.EOF
 	}
 	r.next++
-	return m.(*message).decode(r.wire[r.next-1]) //nolint:forcetypeassert // what stages receive
+	return m.(*message).decode(r.wire[r.next-1]) // what stages receive
 }
 
 func (r *reel) SendMsg(m any) error {
-	wire := m.(*reply).encode() //nolint:forcetypeassert // what stages send
+	wire := m.(*reply).encode() // what stages send
 	wire.Free()
 	return nil
 }

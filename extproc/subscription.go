@@ -102,7 +102,7 @@ func decodeOrder(resources []*anypb.Any) (chain.Order, error) {
 			return OrderOf(rc)
 		}
 	}
-	return nil, nil //nolint:nilnil // an update about other routes
+	return nil, nil // an update about other routes
 }
 
 // OrderOf reads the order out of the edge's RouteConfiguration.

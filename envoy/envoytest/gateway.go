@@ -180,8 +180,10 @@ func (g *Gateway) socket(name string) string { return filepath.Join(g.dir, name+
 // startParts starts xds, and ext_proc here or as a child.
 func (g *Gateway) startParts(c *catalog.Catalog) {
 	log := slog.New(slog.NewTextHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	x, err := xds.New(xds.Config{Logger: log, Registerer: g.Metrics, RemoveAfter: g.o.RemoveAfter,
-		Static: []string{envoy.ExtProcCluster, envoy.XDSCluster}})
+	x, err := xds.New(xds.Config{
+		Logger: log, Registerer: g.Metrics, RemoveAfter: g.o.RemoveAfter,
+		Static: []string{envoy.ExtProcCluster, envoy.XDSCluster},
+	})
 	if err != nil {
 		g.tb.Fatal(err)
 	}
@@ -190,7 +192,7 @@ func (g *Gateway) startParts(c *catalog.Catalog) {
 	var parts sync.WaitGroup
 	g.tb.Cleanup(func() { cancel(); parts.Wait() })
 	serve := func(what, socket string, f func(context.Context, net.Listener) error) {
-		l, err := net.Listen("unix", socket)
+		l, err := new(net.ListenConfig).Listen(ctx, "unix", socket)
 		if err != nil {
 			g.tb.Fatal(err)
 		}
@@ -250,7 +252,11 @@ func (g *Gateway) awaitReady() {
 	g.tb.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	Eventually(g.tb, 30*time.Second, "the gateway is ready", func() error {
-		resp, err := client.Get(g.URL + "/readyz")
+		rq, err := http.NewRequestWithContext(g.tb.Context(), http.MethodGet, g.URL+"/readyz", http.NoBody)
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(rq)
 		if err != nil {
 			return err
 		}
@@ -266,14 +272,18 @@ func (g *Gateway) awaitReady() {
 // connections (ip_local_port_range): tests that run side by side make many, and
 // one of them could have the port before Envoy does.
 func freePort(tb testing.TB) uint16 {
+	tb.Helper()
 	const first, ports, tries = 12_000, 20_000, 100
 	for range tries {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(ports)))
+		port := first + rand.IntN(ports) //nolint:gosec // a port is no secret
+		l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue // taken
 		}
-		defer l.Close() //nolint:errcheck // only asked for a number
-		return netip.MustParseAddrPort(l.Addr().String()).Port()
+		if err := l.Close(); err != nil {
+			tb.Fatal(err)
+		}
+		return uint16(port)
 	}
 	tb.Fatalf("no free port in %d tries", tries)
 	return 0
@@ -281,7 +291,8 @@ func freePort(tb testing.TB) uint16 {
 
 // socketDir is short: a Unix socket's path has 108 bytes.
 func socketDir(tb testing.TB) string {
-	dir, err := os.MkdirTemp("", "dgm")
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "dgm") //nolint:usetesting // TempDir's path has the test's name
 	if err != nil {
 		tb.Fatal(err)
 	}

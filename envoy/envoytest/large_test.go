@@ -17,8 +17,8 @@ const largeBody = 12 << 20
 
 // largeRequest is about n bytes.
 func largeRequest(model string, n int, stream bool) string {
-	return fmt.Sprintf(`{"model":%q,"stream":%t,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"%s"}]}`,
-		model, stream, strings.Repeat("A long letter. ", n/15))
+	return fmt.Sprintf(`{"model":%q,"stream":%t,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"`, model, stream) +
+		strings.Repeat("A long letter. ", n/15) + `"}]}`
 }
 
 func lastKept(names ...string) (all []simulator.Config) {
@@ -133,7 +133,7 @@ func TestARequestOverTheLimitIsRefusedAtOnce(t *testing.T) {
 		}
 		if tt.endless {
 			more, end := io.Pipe()
-			defer end.Close() //nolint:errcheck // ends the request
+			t.Cleanup(func() { _ = end.Close() }) // ends the request
 			rq.Body, rq.ContentLength = io.NopCloser(io.MultiReader(tt.body, more)), -1
 		}
 		rq.Header.Set("Content-Type", "application/json")
@@ -182,7 +182,7 @@ func TestWhatIsHeldHasLimits(t *testing.T) {
 			waiting := make(chan struct{})
 			body := largeRequest("sim/leave", tt.size, false)
 			for range tt.fit {
-				go func() { _, _ = g.Post(ctx, body); waiting <- struct{}{} }() //nolint:errcheck // it leaves
+				go func() { _, _ = g.Post(ctx, body); waiting <- struct{}{} }() // it leaves
 			}
 			Eventually(t, 20*time.Second, "the first requests are held", func() error {
 				if n := g.Fleet.Provider("alpha").Stats().InFlight; n != int64(tt.fit) {
@@ -214,16 +214,17 @@ func TestAnswersThatAreHeldToBeTranslatedCountToo(t *testing.T) {
 	before := stateOf(t, g)
 	half := &wish{name: "half an answer", model: "sim/translated", script: `{"*":{"size":10000000,"hang":"mid"}}`}
 	ctx, leave := context.WithCancel(t.Context())
-	left := make(chan error, 1)
+	left := make(chan struct{})
 	go func() {
-		_, err := g.Post(ctx, half.body(half.model, false))
-		left <- err
+		defer close(left)
+		_, _ = g.Post(ctx, half.body(half.model, false)) // it leaves
 	}()
 	Eventually(t, 20*time.Second, "5 MB are held", func() error {
-		if s, err := g.Child.State(); err != nil || s.Held < 5_000_000 {
-			return fmt.Errorf("%+v, %v", s, err)
+		s, err := g.Child.State()
+		if err == nil && s.Held < 5_000_000 {
+			err = fmt.Errorf("%+v", s)
 		}
-		return nil
+		return err
 	})
 	whole := &wish{name: "one too many", model: "sim/translated", translated: true, script: `{"*":{"size":5000000}}`, from: "alpha"}
 	if a, right, err := g.ask(t.Context(), whole); right || err != nil {

@@ -167,7 +167,7 @@ func TestHeadersOfOursThatClientsSendHaveNoEffect(t *testing.T) {
 
 // forged are answer headers with which a provider would speak as somebody else.
 func forged(provider string) string {
-	h, _ := json.Marshal(map[string]any{ //nolint:errchkjson // strings only
+	h, _ := json.Marshal(map[string]any{ // strings only
 		"set-cookie": []string{"a=1", "b=2"}, "alt-svc": `h3=":443"`, "strict-transport-security": "max-age=1", "server": "evil", "via": "1.1 evil",
 		"x-dragoman-provider": "evil", "x-dragoman-model": "evil", "x-dragoman-attempts": "9", "x-dragoman-generation": "evil", "x-dragoman-local-reply": "UF",
 		"x-dragoman-anything": "evil", "x-envoy-upstream-service-time": "1", "x-envoy-overloaded": "true", "x-envoy-degraded": "true",
