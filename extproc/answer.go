@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -54,10 +55,10 @@ func (e endpoint) allow() string {
 	}
 }
 
-// ignoreGone turns the end of Envoy's stream into success: the client left, and
-// there is nobody to tell.
+// ignoreGone turns the end of Envoy's stream into success: the client left, or
+// a deadline has answered it, and there is nobody to tell.
 func ignoreGone(err error) error {
-	if err == nil || isGone(err) {
+	if err == nil || isGone(err) || errors.Is(err, errAnswered) {
 		return nil
 	}
 	return err

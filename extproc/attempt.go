@@ -40,6 +40,7 @@ type attempt struct {
 	timer   *deadline
 
 	translate bool
+	committed bool // the answer goes to the client
 	status    int
 	head      message // held response headers
 	remove    [][]byte

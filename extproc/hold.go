@@ -127,7 +127,7 @@ func (a *attempt) takeBody(m *message) (done bool, err error) {
 	}
 	a.pending++
 	if !a.keep(len(m.body)) {
-		if a.phase.Load() != holding {
+		if a.committed {
 			return true, errBroken
 		}
 		return true, a.fail(chain.Outcome{Status: a.status, Problem: full()})
@@ -173,10 +173,11 @@ func (a *attempt) rule(r ruling) (done bool, err error) {
 // commit passes the answer on: from here no attempt can follow. In the leave
 // lane this is all; else every message so far gets its replacement.
 func (a *attempt) commit(r ruling) error {
-	if a.phase.Load() == holding {
+	if !a.committed {
 		if !a.phase.CompareAndSwap(holding, answered) {
-			return nil
+			return errAnswered // by the deadline, which may still be sending
 		}
+		a.committed = true
 		a.s.committed(a)
 		head := &reply{part: toResponseHeaders, remove: a.remove}
 		if a.translate || a.x.envelope.Stream {

@@ -39,6 +39,26 @@ func TestAStreamWithoutContentFailsOverAtItsDeadline(t *testing.T) {
 	})
 }
 
+func TestContentAfterTheDeadlineIsNotSentBehindItsAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		c, done := attempting(t, s, ask(t, s, "sim/translated"), 1)
+		c.in <- responseHead(":status", "200", "content-type", "text/event-stream")
+		synctest.Wait()
+		<-time.After(2 * time.Minute)
+		before := len(c.replies())
+		c.in <- responsePiece(firstChunk, false)
+		c.in <- responsePiece(firstChunk, false)
+		if err := wait(t, done); err != nil {
+			t.Fatal(err)
+		}
+		if out := c.replies(); len(out) != before {
+			t.Errorf("after the deadline's answer: %v", out[before:])
+		}
+	})
+}
+
 func TestContentBeforeTheDeadlineIsPassedOnAndTheStageLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
