@@ -25,7 +25,7 @@ const (
 )
 
 // AttemptListener is the internal listener of a provider: the attempt stage,
-// token usage, guard, time limits and the route to the provider.
+// guard, time limits and the route to the provider.
 func AttemptListener(provider string) string { return attemptPrefix + provider }
 
 // AttemptCluster is the cluster whose one endpoint is that internal listener.

@@ -72,7 +72,7 @@ func TestStreamsPassByteByByteAndEventByEvent(t *testing.T) {
 	t.Parallel()
 	const clients = 24
 	g := Start(t, Options{Providers: stillProviders("alpha", "beta", "gamma")})
-	n, events := Scale(120, 2000)/2, 200
+	n, events := Scale(60, 2000), 200
 	for _, lane := range []struct {
 		name       string
 		model      string

@@ -3,11 +3,10 @@
 //
 // The picture: one edge listener whose connection manager carries the router
 // stage; per provider an attempt listener (internal, in the same Envoy) whose
-// connection manager carries the attempt stage, the guard, token usage and the
-// route to the provider; clusters for both, and an express cluster for
-// requests the router stage has rewritten itself. ext_proc filters stand on
-// connection managers only: in a cluster's upstream chain they can crash
-// Envoy 1.40.
+// connection manager carries the attempt stage, the guard and the route to the
+// provider; clusters for both, and an express cluster for requests the router
+// stage has rewritten itself. ext_proc filters stand on connection managers
+// only: in a cluster's upstream chain they can crash Envoy 1.40.
 //
 // Promises: the same catalog and options give the same bytes; every name used
 // is built; what is ordered (filters, routes, access logs) is ordered in one

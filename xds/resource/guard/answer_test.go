@@ -39,10 +39,6 @@ func answerConfig(a, b *provider) string {
               - {remove: alt-svc}
               - {remove_on_match: {key_matcher: {prefix: x-envoy-}}}
               - {remove_on_match: {key_matcher: {prefix: x-dragoman-}}}
-        - name: usage
-          typed_config:
-            '@type': type.googleapis.com/envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager
-            response_handling: {token_usage: {include_unconfigured_routes: true}}
         - name: guard
           typed_config:
             '@type': type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua

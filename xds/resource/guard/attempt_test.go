@@ -112,10 +112,6 @@ static_resources:
             typed_config:
               '@type': type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
               default_source_code: {inline_string: %s}
-          - name: usage
-            typed_config:
-              '@type': type.googleapis.com/envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager
-              response_handling: {token_usage: {include_unconfigured_routes: true}}
           - name: envoy.filters.http.router
             typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
   clusters:

@@ -1,10 +1,9 @@
 // Package guard carries the Lua scripts that Envoy's Lua filter runs on the
 // way back from a provider, where nothing of ours sees the bytes.
 //
-// Stream is for attempt listeners, between ext_proc and
-// ai_protocol_manager, so that usage is read before its event is dropped. It
-// obeys the orders that ext_proc leaves in envoy.GuardNamespace and without
-// orders costs nothing per event. It promises: every byte that is not a
+// Stream is for attempt listeners, behind ext_proc. It obeys the orders that
+// ext_proc leaves in envoy.GuardNamespace and without orders costs nothing per
+// event. It promises: every byte that is not a
 // usage event passes unchanged, in order and, unless it begins an event that
 // may still become one, at once; an OpenAI stream that ended without a finish
 // reason ends in an error event; one that lacks only [DONE] gets it. A reset
@@ -12,7 +11,13 @@
 //
 // Answer is for the upstream filters of express clusters. It holds a JSON
 // answer until it is whole and turns what another target may do better into a
-// status that the router retries. It knows OpenAI chat completions only.
+// status that the router retries, leaving word of it in envoy.FailedNamespace
+// for the next attempt. It knows OpenAI chat completions only.
+//
+// Both leave the usage object they find in envoy.UsageNamespace, as the provider
+// wrote it: access logs carry it. Envoy's own filter for token usage reads every
+// event as JSON, which costs twice what the guards do in all, and is marked as
+// work in progress.
 //
 // What they ask of their surroundings:
 //
@@ -23,9 +28,6 @@
 //   - an express route sets request_body_buffer_limit to AnswerBuffer: an
 //     answer of unknown length that outgrows the stream's buffer becomes a 500
 //     that Envoy does not retry, and without it the buffer is the listener's.
-//   - in the express cluster's filters ai_protocol_manager stands before the
-//     guard (it then sees an answer after it): a first record of usage, such
-//     as that of a broken answer, is never overwritten by a later attempt.
 //
 // They refuse to read encoded answers (any content-encoding but identity): to
 // Answer one with status 200 is broken, all others pass as they are. So does
