@@ -35,9 +35,16 @@ test: ## the everyday suite, one line a package
 # What CI runs. The tests come last, so that their lines end the log.
 check: fmt-check lint tidy-check race ## all that CI asks: format, lint, go.mod, long tests with the race detector
 
+# The race detector slows the integration suite down so much that its long
+# settings would measure the detector: they run once without it.
+SUITE := ./envoy/envoytest
 race:
-	$(call say,testing $(PKG) with the race detector and all long tests (up to 55 minutes))
-	LONG=1 go test -race -timeout 55m $(PKG)
+	$(call say,testing all but the integration suite with the race detector and the long settings)
+	LONG=1 go test -race -timeout 30m $$(go list $(PKG) | grep -v '/envoytest$$')
+	$(call say,the integration suite with the race detector (about 5 minutes))
+	go test -race -timeout 20m $(SUITE)
+	$(call say,the integration suite with the long settings (about 10 minutes))
+	LONG=1 go test -timeout 30m $(SUITE)
 
 bench: ## what a request costs beside a plain Envoy, then micro-benchmarks (idle machine, please)
 	$(call say,measuring beside a plain Envoy (about six minutes))

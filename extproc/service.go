@@ -156,8 +156,11 @@ func ServerOptions() []grpc.ServerOption {
 		grpc.NumStreamWorkers(workers),
 		grpc.WriteBufferSize(64 << 10),
 		grpc.ReadBufferSize(64 << 10),
-		grpc.InitialWindowSize(1 << 20),
-		grpc.InitialConnWindowSize(16 << 20),
+		// What Envoy may send ahead of a ping it waits for: a stream of one-byte
+		// events is some forty thousand messages a megabyte. gRPC gives the
+		// connection's window back on receipt, so a slow stream holds up no other.
+		grpc.InitialWindowSize(256 << 10),
+		grpc.InitialConnWindowSize(1 << 20),
 		// Envoy finds a frozen process by pings.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 	}

@@ -89,7 +89,7 @@ func (s survival) test(t *testing.T) {
 	if most := base + whole + hops*int64(slow.n)*int64(s.bufferLimit); envoyPeak > most {
 		t.Errorf("Envoy took %d MB, more than %d MB", envoyPeak>>20, most>>20)
 	}
-	if most := base + copies*whole; extprocPeak > most {
+	if most := detectorMemory * (base + copies*whole); extprocPeak > most {
 		t.Errorf("ext_proc took %d MB, more than %d MB", extprocPeak>>20, most>>20)
 	}
 }
