@@ -34,6 +34,12 @@ func problemHeaders(p *llm.Problem) []setHeader {
 	}
 }
 
+// problemAnswer are the headers of a JSON answer to a problem that does not go
+// through immediate.
+func problemAnswer(p *llm.Problem) []setHeader {
+	return append(problemHeaders(p), setHeader{"content-type", []byte("application/json")})
+}
+
 // immediate answers a JSON body in Envoy's stead.
 func (r *routing) immediate(status int, body []byte, set []setHeader) error {
 	set = append(set,

@@ -65,9 +65,7 @@ func (a *attempt) sendFailures(fs []chain.Failure) error {
 		status = p.Kind.Status()
 		a.s.table.commit(a.x)
 	}
-	set := append(problemHeaders(p),
-		setHeader{"content-type", []byte("application/json")},
-		setHeader{envoy.AttemptsHeader, strconv.AppendInt(nil, int64(len(fs)), 10)})
+	set := append(problemAnswer(p), setHeader{envoy.AttemptsHeader, strconv.AppendInt(nil, int64(len(fs)), 10)})
 	body := a.x.codec.EncodeError(p, a.x.id.text())
 	return a.st.SendMsg(&reply{part: immediate, status: status, body: body, set: set})
 }
@@ -80,7 +78,7 @@ func (a *attempt) pass(p *llm.Problem) error {
 	}
 	a.s.table.commit(a.x)
 	a.s.meter.Passed(a.target.Provider.Name, p.Kind)
-	set := append(problemHeaders(p), setHeader{"content-type", []byte("application/json")})
+	set := problemAnswer(p)
 	if a.target.Model.Name != a.x.model {
 		set = append(set, setHeader{envoy.ModelHeader, []byte(a.target.Model.Name)})
 	}
@@ -101,9 +99,8 @@ func (a *attempt) redact(body []byte) []byte {
 
 // refuseAttempt answers an attempt that has no exchange or no target.
 func (s *Service) refuseAttempt(st stream, p *llm.Problem) error {
-	set := append(problemHeaders(p), setHeader{"content-type", []byte("application/json")})
 	return ignoreGone(st.SendMsg(&reply{
-		part: immediate, status: p.Kind.Status(), body: table.Codec(llm.OpenAI).EncodeError(p, ""), set: set,
+		part: immediate, status: p.Kind.Status(), body: table.Codec(llm.OpenAI).EncodeError(p, ""), set: problemAnswer(p),
 	}))
 }
 

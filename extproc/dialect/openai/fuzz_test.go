@@ -167,6 +167,9 @@ func FuzzPatchChangesOnlyWhatItMust(f *testing.F) {
 			return
 		}
 		out := openai.Patch(nil, body, &e, dialect.Target{ID: strings.ToValidUTF8(id, "\uFFFD"), AddUsage: addUsage})
+		if pieces := bytes.Join(openai.Pieces(body, &e, dialect.Target{ID: strings.ToValidUTF8(id, "\uFFFD"), AddUsage: addUsage}), nil); !bytes.Equal(pieces, out) {
+			t.Fatalf("pieces %q, patched %q", pieces, out)
+		}
 		var before, after map[string]json.RawMessage
 		if err := json.Unmarshal(body, &before); err != nil {
 			t.Fatalf("Scan accepts %s: %v", body, err)

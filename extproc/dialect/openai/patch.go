@@ -34,23 +34,11 @@ func (l *edits) add(e edit) {
 	l.n++
 }
 
-// Patch appends body to dst with the target's model id, without what is ours
+// Pieces changes body for a target, without copying it: the pieces, one after
+// the other, are the body with the target's model id, without what is ours
 // (models, providerOptions) and, if the target's usage is to be asked for, with
-// stream_options.include_usage. Every other byte stays as it is. e must be the
-// result of Scan of the same body.
-func Patch(dst, body []byte, e *dialect.Envelope, t dialect.Target) []byte {
-	list := editsFor(body, e, t)
-	from := 0
-	for _, c := range list.list[:list.n] {
-		dst = append(dst, body[from:c.From]...)
-		dst = c.append(dst)
-		from = c.To
-	}
-	return append(dst, body[from:]...)
-}
-
-// Pieces is Patch without copying the body: the pieces, one after the other,
-// are what Patch appends. Most of them lie in body.
+// stream_options.include_usage. Every other byte stays as it is, and most pieces
+// lie in body. e must be the result of Scan of the same body.
 func Pieces(body []byte, e *dialect.Envelope, t dialect.Target) [][]byte {
 	list := editsFor(body, e, t)
 	pieces := make([][]byte, 0, 2*len(list.list)+1)
