@@ -111,6 +111,7 @@ func (b *builder) serviceCluster(name string, e Endpoint) *clusterv3.Cluster {
 				ConnectionKeepalive:         &corev3.KeepaliveSettings{Interval: seconds(5 * time.Second), Timeout: seconds(10 * time.Second)},
 				InitialStreamWindowSize:     u32(1 << 20),
 				InitialConnectionWindowSize: u32(16 << 20),
+				MaxOutboundFrames:           u32(outboundFrames),
 			}),
 		}),
 	}

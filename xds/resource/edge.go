@@ -153,5 +153,14 @@ func (b *builder) http2() *corev3.Http2ProtocolOptions {
 		MaxConcurrentStreams:        u32(streams),
 		InitialStreamWindowSize:     u32(window),
 		InitialConnectionWindowSize: u32(uint32(min(uint64(streams)*uint64(window), largest))),
+		MaxOutboundFrames:           u32(outboundFrames),
 	}
 }
+
+// outboundFrames is how many frames may wait for a socket before Envoy takes
+// them for a flood and ends the connection with all of its streams (10,000 by
+// its default). A short pause of the reader is enough for that where events are
+// small: streams of one byte a write pass it within a second. Memory is bounded
+// by windows and buffer limits, frames that a peer can provoke by their own
+// limit (max_outbound_control_frames).
+const outboundFrames = 1 << 20
