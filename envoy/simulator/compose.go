@@ -25,6 +25,7 @@ func (p *Provider) compose(a *ask, s *Script, r *Request, now time.Time) *say {
 		created:     now.Unix(),
 		reasoning:   words(s.Reasoning, d.throw()),
 		wantsUsage:  a.wantsUsage,
+		asked:       a,
 	}
 	out.calls = p.calls(a, s, &d)
 	out.content = p.content(a, s, r, &d)
@@ -117,7 +118,10 @@ func (p *Provider) calls(a *ask, s *Script, d *dice) []call {
 	if n == 0 {
 		return nil
 	}
-	tools := p.speaks.tools(a.tools)
+	var tools []tool
+	if a.tools != nil {
+		tools = a.tools()
+	}
 	if i := slices.IndexFunc(tools, func(t tool) bool { return t.name == a.choice }); i >= 0 {
 		tools = tools[i : i+1]
 	}

@@ -6,20 +6,29 @@ import (
 )
 
 // dialect is a wire format: how requests are understood and how answers,
-// streams and errors are spelt. All functions are pure.
+// streams and errors are spelt. All functions are pure and, unless it says
+// otherwise, there.
 type dialect struct {
-	// route tells what a request line asks for.
-	route func(method, path string) (operation, *failure)
-	// key finds the credential in request headers.
-	key func(http.Header) string
-	// read understands a request body.
-	read func(body []byte) (ask, *failure)
-	// tools lists the tools of a request.
-	tools func(raw []byte) []tool
-	// models lists what the provider serves.
+	// name is the dialect in Heard.
+	name string
+	// route finds an operation of this dialect in a request line and headers.
+	route func(r *Request) (route, bool)
+	// key finds the credential in request headers. authorize takes its place
+	// where a credential is more than a word to compare; nil is no more.
+	key       func(http.Header) string
+	authorize func(r *Request, c *Config) *failure
+	// read understands a request for what its route asks.
+	read func(rt route, r *Request) (ask, *failure)
+	// models lists what the provider serves; nil where no route asks for it.
 	models func(owner string, created int64, ids []string) []byte
-	// headers adds what the vendor's answers carry.
-	headers func(h http.Header, id string)
+	// count and embed spell the answers of these operations; nil where no
+	// route asks for them.
+	count func(a *ask) []byte
+	embed func(a *ask, e *embedding) []byte
+	// headers adds what the vendor's answers carry, failureHeaders what its
+	// errors do; nil is nothing.
+	headers        func(h http.Header, id string)
+	failureHeaders func(h http.Header, f *failure)
 	// answer is a JSON answer.
 	answer func(*say) document
 	// events is a stream; its events are valid until the next one.
@@ -28,8 +37,23 @@ type dialect struct {
 	// whose data may also stand as a JSON answer of status 200.
 	failure       func(*failure) []byte
 	streamFailure func(*failure) event
-	// garbage is a JSON text of this dialect cut off in its middle.
+	// garbage is an event of this dialect cut off in its middle.
 	garbage string
+}
+
+// dialects are what every provider speaks, by request. The first one that
+// knows the route answers, so those with the longer paths come first.
+var dialects = []*dialect{&openAI}
+
+// dialectOf finds who speaks to a request. Where nobody does it is OpenAI,
+// whose errors are the most widely understood.
+func dialectOf(r *Request) (*dialect, route, bool) {
+	for _, d := range dialects {
+		if rt, ok := d.route(r); ok {
+			return d, rt, true
+		}
+	}
+	return &openAI, route{}, false
 }
 
 // operation is what a request asks a provider to do.
@@ -38,21 +62,72 @@ type operation uint8
 const (
 	opChat operation = iota
 	opModels
+	opEmbeddings
+	opCount
 )
+
+// route is what a request says before its body.
+type route struct {
+	op operation
+	// method is the one that the path takes; "" is POST.
+	method string
+	// model and stream are set where the path tells.
+	model  string
+	stream bool
+	// form is a choice between variants that the dialect itself understands.
+	form string
+	// framing is how events of a stream are written.
+	framing wire
+}
+
+// wire is how the events of a stream become bytes. The zero wire is server-sent
+// events.
+type wire struct {
+	// mediaType is the stream's content type; "" is that of server-sent events.
+	mediaType string
+	// bare writes an event's data as it is: the dialect has framed it.
+	bare bool
+}
+
+const sseType = "text/event-stream; charset=utf-8"
+
+func (w wire) contentType() string {
+	if w.mediaType == "" {
+		return sseType
+	}
+	return w.mediaType
+}
 
 // ask is what a provider understands of a request.
 type ask struct {
-	model      string
-	stream     bool
+	route
 	wantsUsage bool
 	limit      int    // most content events; 0 = no limit
 	prompt     int64  // tokens
 	quote      string // beginning of the user's last message
 	seed       uint64
-	tools      []byte // raw
-	choice     string // tool the answer must call, "*" = any, "" = none
-	sim        []byte // raw scripts by provider
+	tools      func() []tool // that the client offers; nil = none
+	choice     string        // tool the answer must call, "*" = any, "" = none
+	// schema is the JSON Schema that the content must fit, raw; wantsJSON asks
+	// for any JSON object.
+	schema    []byte
+	wantsJSON bool
+	// results are those of tools in the last turn.
+	results []result
+	// inputs are the texts to embed, dimensions the length of a vector (0 = the
+	// dialect's default), base64 that the client wants them so.
+	inputs     []string
+	dimensions int
+	base64     bool
+	// hear gives the whole request in neutral words.
+	hear func() *Heard
+	// raw scripts by provider, from the body, from the marker in the last turn
+	// and from the header; later ones win.
+	sim, marker, header []byte
 }
+
+// result is what a tool has answered.
+type result struct{ id, text string }
 
 // tool is a function the client offers.
 type tool struct {
@@ -65,10 +140,15 @@ type say struct {
 	id, model, fingerprint string
 	created                int64
 	reasoning, content     prose
-	calls                  []call
-	finish                 string
-	usage                  *counts // nil = not counted
-	wantsUsage             bool
+	// redacted gives the reasoning in its encrypted form only.
+	redacted bool
+	calls    []call
+	// finish is the reason in OpenAI's words, which scripts use, or a word of
+	// the vendor's own.
+	finish     string
+	usage      *counts // nil = not counted
+	wantsUsage bool
+	asked      *ask
 }
 
 // call is a tool call; its arguments are streamed in fragments.
@@ -81,9 +161,10 @@ func (c call) fragments() prose {
 	return prose{text: c.arguments, total: len(c.arguments), piece: 8}
 }
 
-// counts are the tokens of an answer.
+// counts are the tokens of an answer. The prompt includes what is read from and
+// written to caches, the completion includes reasoning.
 type counts struct {
-	prompt, completion, total, cached, reasoning int64
+	prompt, completion, total, cached, written, reasoning int64
 }
 
 // Part is the role of an event in its stream.
@@ -97,6 +178,7 @@ const (
 	PartUsage               // the chunk that include_usage adds
 	PartDone                // the end marker
 	PartError               // an error or garbage that a script asks for
+	PartFrame               // opens or closes a block and says nothing itself
 )
 
 // event is one event of a stream.
@@ -122,6 +204,7 @@ const (
 	unsupportedParameter
 	contentRefused
 	payloadTooLarge
+	invalidRequest // subject is the field, detail the vendor's whole sentence
 )
 
 // failure is an error answer in neutral words.
@@ -136,4 +219,13 @@ type failure struct {
 	retryAfter int
 	// code and message override the dialect's own words.
 	code, message string
+	// route is what was asked; midway that the failure stands in an answer of
+	// status 200.
+	route  route
+	midway bool
+}
+
+// invalid is a failure of status 400 in the vendor's own sentence.
+func invalid(subject, sentence string) *failure {
+	return &failure{status: http.StatusBadRequest, reason: invalidRequest, subject: subject, detail: sentence}
 }

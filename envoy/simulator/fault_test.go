@@ -280,7 +280,7 @@ func TestTheKeyThePathAndTheMethodAreChecked(t *testing.T) {
 		{"POST", "/chat/completions", "sk-right-key-000", 400, "could not parse"},
 		{"POST", "/v1/chat/completions", "sk-wrong-key-000", 401, `provided: sk-*********-000. `},
 		{"POST", "/v1/chat/completions", "", 401, "didn't provide an API key"},
-		{"POST", "/v1/embeddings", "sk-right-key-000", 404, `"Invalid URL (POST /v1/embeddings)"`},
+		{"POST", "/v1/rerank", "sk-right-key-000", 404, `"Invalid URL (POST /v1/rerank)"`},
 		{"GET", "/v1/chat/completions", "sk-right-key-000", 405, "Only POST"},
 		{"POST", "/v1/models", "sk-right-key-000", 405, "Only GET"},
 	} {

@@ -12,10 +12,10 @@ import (
 // openAI is the chat completions API as OpenAI serves it (API reference,
 // "Chat" and "Models"), which most vendors copy.
 var openAI = dialect{
+	name:          "openai-chat",
 	route:         openAIRoute,
 	key:           openAIKey,
 	read:          openAIRead,
-	tools:         openAITools,
 	models:        openAIModels,
 	headers:       openAIHeaders,
 	answer:        openAIAnswer,
@@ -25,19 +25,15 @@ var openAI = dialect{
 	garbage:       `{"id":"chatcmpl-broken","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"cont`,
 }
 
-func openAIRoute(method, path string) (operation, *failure) {
-	op, want := opChat, http.MethodPost
+func openAIRoute(r *Request) (route, bool) {
+	path, _, _ := strings.Cut(r.Path, "?")
 	switch {
 	case strings.HasSuffix(path, "/chat/completions"):
+		return route{op: opChat}, true
 	case strings.HasSuffix(path, "/models"):
-		op, want = opModels, http.MethodGet
-	default:
-		return 0, &failure{status: http.StatusNotFound, reason: unknownPath, subject: method + " " + path}
+		return route{op: opModels, method: http.MethodGet}, true
 	}
-	if method != want {
-		return 0, &failure{status: http.StatusMethodNotAllowed, reason: wrongMethod, subject: want}
-	}
-	return op, nil
+	return route{}, false
 }
 
 func openAIKey(h http.Header) string {
@@ -59,8 +55,9 @@ func openAIHeaders(h http.Header, id string) {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func openAIRead(body []byte) (ask, *failure) {
-	a := ask{}
+func openAIRead(rt route, r *Request) (ask, *failure) {
+	body := r.Body
+	a := ask{route: rt}
 	var messages []byte
 	ok := members(body, func(name string, value []byte) bool {
 		switch name {
@@ -78,7 +75,7 @@ func openAIRead(body []byte) (ask, *failure) {
 		case "max_tokens", "max_completion_tokens":
 			a.limit, _ = strconv.Atoi(string(value))
 		case "tools":
-			a.tools = value
+			a.tools = func() []tool { return openAITools(value) }
 		case "tool_choice":
 			a.choice = openAIChoice(value)
 		case "sim":

@@ -49,43 +49,88 @@ type frame struct {
 	flush bool
 }
 
+// exchange is one request at one provider, in the dialect it speaks.
+type exchange struct {
+	*Provider
+	speaks *dialect
+	route  route
+	asked  *Request
+	now    time.Time
+}
+
+// exchange finds the dialect of a request, and whether there is one.
+func (p *Provider) exchange(r *Request, now time.Time) (*exchange, bool) {
+	d, rt, found := dialectOf(r)
+	return &exchange{Provider: p, speaks: d, route: rt, asked: r, now: now}, found
+}
+
 // plan decides on the answer to a request of a client that may be here.
 func (p *Provider) plan(r *Request, now time.Time) *plan {
-	a, f := p.speaks.read(r.Body)
+	x, _ := p.exchange(r, now)
+	return x.plan()
+}
+
+func (x *exchange) plan() *plan {
+	a, f := ask{route: x.route}, (*failure)(nil)
+	if x.route.op != opModels {
+		a, f = x.speaks.read(x.route, x.asked)
+	}
 	if f != nil {
-		return p.refuse(&Script{}, f)
+		return x.refuse(&Script{}, f)
 	}
-	s, f := p.script(&a)
+	a.header = []byte(x.asked.Header.Get(scriptHeader))
+	s, f := x.script(&a)
 	if f != nil {
-		return p.refuse(&Script{}, f)
+		return x.refuse(&Script{}, f)
 	}
-	if f = p.scripted(s, &a); f != nil {
-		return p.refuse(s, f)
+	if f = x.scripted(s, &a); f != nil {
+		return x.refuse(s, f)
 	}
-	if !p.serves(a.model) {
-		return p.refuse(s, &failure{status: http.StatusNotFound, reason: unknownModel, subject: a.model})
+	if a.op != opModels && !x.serves(a.model) {
+		return x.refuse(s, &failure{status: http.StatusNotFound, reason: unknownModel, subject: a.model})
 	}
-	pl := p.begin(s, http.StatusOK)
-	said := p.compose(&a, s, r, now)
+	pl := x.begin(s, http.StatusOK)
 	pl.seed = a.seed
-	p.speaks.headers(pl.header, said.id)
+	switch a.op {
+	case opModels:
+		pl.body.head = x.speaks.models(x.config.Name, x.now.Unix(), x.config.Models)
+	case opCount:
+		pl.body.head = x.speaks.count(&a)
+	case opEmbeddings:
+		pl.body.head = x.speaks.embed(&a, x.embedding(&a, s))
+		pl.tokens.prompt = a.prompt
+	default:
+		x.planChat(pl, s, &a)
+		return pl
+	}
+	pl.header.Set("Content-Type", "application/json")
+	x.planBody(pl, s)
+	pl.dress(s, wire{}, false)
+	return pl
+}
+
+// planChat plans what is said, as a stream or in one piece.
+func (x *exchange) planChat(pl *plan, s *Script, a *ask) {
+	said := x.compose(a, s, x.asked, x.now)
+	if x.speaks.headers != nil {
+		x.speaks.headers(pl.header, said.id)
+	}
 	if said.usage != nil {
 		pl.tokens = *said.usage
 	}
 	if a.stream {
-		pl.header.Set("Content-Type", "text/event-stream; charset=utf-8")
+		pl.header.Set("Content-Type", a.framing.contentType())
 		pl.header.Set("Cache-Control", "no-cache")
 	} else {
 		pl.header.Set("Content-Type", "application/json")
 	}
 	if a.stream && !s.HTML && !s.Empty {
-		p.planStream(pl, s, said)
+		x.planStream(pl, s, said)
 	} else {
-		pl.body = p.speaks.answer(said)
-		p.planBody(pl, s)
+		pl.body = x.speaks.answer(said)
+		x.planBody(pl, s)
 	}
-	pl.dress(s, a.stream)
-	return pl
+	pl.dress(s, a.framing, a.stream)
 }
 
 // scripted is the failure the script asks for, if any.
@@ -109,13 +154,16 @@ func (p *Provider) scripted(s *Script, a *ask) *failure {
 }
 
 // refuse plans an error answer; what the script breaks, it breaks too.
-func (p *Provider) refuse(s *Script, f *failure) *plan {
-	f.code, f.message = s.Code, s.Message
-	pl := p.begin(s, f.status)
+func (x *exchange) refuse(s *Script, f *failure) *plan {
+	f.code, f.message, f.route = s.Code, s.Message, x.route
+	pl := x.begin(s, f.status)
 	pl.header.Set("Content-Type", "application/json")
-	pl.body.head = p.speaks.failure(f)
-	p.planBody(pl, s)
-	pl.dress(s, false)
+	if x.speaks.failureHeaders != nil {
+		x.speaks.failureHeaders(pl.header, f)
+	}
+	pl.body.head = x.speaks.failure(f)
+	x.planBody(pl, s)
+	pl.dress(s, wire{}, false)
 	return pl
 }
 
@@ -127,11 +175,11 @@ func (p *Provider) begin(s *Script, status int) *plan {
 }
 
 // dress sets what a script says of the headers.
-func (pl *plan) dress(s *Script, stream bool) {
+func (pl *plan) dress(s *Script, of wire, stream bool) {
 	if s.WrongType && stream {
 		pl.header.Set("Content-Type", "application/json")
 	} else if s.WrongType {
-		pl.header.Set("Content-Type", "text/event-stream; charset=utf-8")
+		pl.header.Set("Content-Type", of.contentType())
 	}
 	if s.RetryAfter > 0 {
 		pl.header.Set("Retry-After", strconv.Itoa(s.RetryAfter))
@@ -142,15 +190,15 @@ func (pl *plan) dress(s *Script, stream bool) {
 }
 
 // planBody damages and measures a body that is no stream.
-func (p *Provider) planBody(pl *plan, s *Script) {
+func (x *exchange) planBody(pl *plan, s *Script) {
 	_, b := s.breakages()
 	switch b {
 	case errorFirst, errorAfterRole, errorMid:
 		if pl.status == http.StatusOK {
-			pl.body = document{head: p.speaks.streamFailure(s.midway()).data}
+			pl.body = document{head: x.speaks.streamFailure(x.midway(s)).data}
 		}
 	case garbledFirst, garbledMid:
-		pl.body = document{head: []byte(p.speaks.garbage)}
+		pl.body = document{head: []byte(x.speaks.garbage)}
 	case page:
 		pl.header.Set("Content-Type", "text/html; charset=utf-8")
 		pl.body = document{head: []byte(webPage)}
@@ -178,8 +226,8 @@ func (pl *plan) breakOff(b breakage, at Place) {
 }
 
 // midway is the failure of an error event.
-func (s *Script) midway() *failure {
-	return &failure{status: http.StatusServiceUnavailable, code: s.Code, message: s.Message}
+func (x *exchange) midway(s *Script) *failure {
+	return &failure{status: http.StatusServiceUnavailable, code: s.Code, message: s.Message, route: x.route, midway: true}
 }
 
 const webPage = `<!DOCTYPE html>

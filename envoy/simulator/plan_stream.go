@@ -29,7 +29,7 @@ func (b *breach) due(next Part, contents int) bool {
 }
 
 // planStream plans the frames of a stream and where it breaks off.
-func (p *Provider) planStream(pl *plan, s *Script, said *say) {
+func (x *exchange) planStream(pl *plan, s *Script, said *say) {
 	_, b := s.breakages()
 	cut := &breach{half: (said.pieces() + 1) / 2}
 	switch b {
@@ -45,18 +45,18 @@ func (p *Provider) planStream(pl *plan, s *Script, said *say) {
 	}
 	switch b {
 	case errorFirst, errorAfterRole, errorMid:
-		ev := p.speaks.streamFailure(s.midway())
+		ev := x.speaks.streamFailure(x.midway(s))
 		cut.last = &ev
 	case garbledFirst, garbledMid:
-		cut.last, cut.goesOn = &event{part: PartError, data: []byte(p.speaks.garbage)}, true
+		cut.last, cut.goesOn = &event{part: PartError, data: []byte(x.speaks.garbage)}, true
 	}
-	pl.stream = s.frames(p.speaks.events(said), cut)
+	pl.stream = s.frames(x.speaks.events(said), cut, said.asked.framing)
 }
 
 // frames spells events and puts pauses, batches and the breach between them.
-func (s *Script) frames(events iter.Seq[event], cut *breach) iter.Seq[frame] {
+func (s *Script) frames(events iter.Seq[event], cut *breach, in wire) iter.Seq[frame] {
 	return func(yield func(frame) bool) {
-		spelling, batch := newFraming(s), max(1, s.Batch)
+		spelling, batch := newFraming(s, in), max(1, s.Batch)
 		sent, contents, broken := 0, 0, false
 		send := func(ev event, wait time.Duration) bool {
 			f := frame{part: ev.part, bytes: spelling.spell(ev), wait: wait, flush: (sent+1)%batch == 0}
@@ -97,15 +97,17 @@ func (s *say) pieces() int {
 	return n + thought
 }
 
-// framing spells events as server-sent events (HTML Living Standard, 9.2).
+// framing spells events as server-sent events (HTML Living Standard, 9.2), or
+// bare.
 type framing struct {
+	bare     bool
 	eol      []byte
 	comments []byte
 	buf      []byte
 }
 
-func newFraming(s *Script) *framing {
-	f := &framing{eol: []byte(map[string]string{"crlf": "\r\n", "cr": "\r"}[s.EOL])}
+func newFraming(s *Script, in wire) *framing {
+	f := &framing{bare: in.bare, eol: []byte(map[string]string{"crlf": "\r\n", "cr": "\r"}[s.EOL])}
 	if len(f.eol) == 0 {
 		f.eol = []byte("\n")
 	}
@@ -115,6 +117,9 @@ func newFraming(s *Script) *framing {
 
 // spell gives the bytes of an event, valid until the next call.
 func (f *framing) spell(ev event) []byte {
+	if f.bare {
+		return ev.data
+	}
 	f.buf = append(f.buf[:0], f.comments...)
 	if ev.name != "" {
 		f.buf = append(append(f.buf, "event: "...), ev.name...)

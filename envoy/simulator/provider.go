@@ -1,12 +1,14 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -22,6 +24,9 @@ type Config struct {
 	Region string
 	// Key is the bearer token to expect; empty accepts any, and none.
 	Key Secret
+	// AccessKeys open what is signed as AWS asks; with none any well-formed
+	// signature does, unless Key is set.
+	AccessKeys []AccessKey
 	// Models are the ids that are served; empty serves any.
 	Models []string
 	// Record is how many requests, the latest, are kept whole; 0 keeps none.
@@ -42,22 +47,21 @@ func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 // LogValue implements slog.LogValuer.
 func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
 
-// Provider is a scripted provider: an http.Handler that serves POST
-// …/chat/completions and GET …/models under any prefix.
+// Provider is a scripted provider: an http.Handler that serves the vendors'
+// paths under any prefix.
 type Provider struct {
-	config   Config   // immutable after New
-	speaks   *dialect // immutable after New
+	config   Config // immutable after New
 	fault    atomic.Pointer[Script]
 	recorder recorder
 }
 
-// New makes a provider that speaks OpenAI's dialect.
+// New makes a provider that speaks every dialect, each at its own paths.
 func New(c Config) *Provider {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	c.Models = slices.Clone(c.Models)
-	return &Provider{config: c, speaks: &openAI, recorder: recorder{keep: c.Record, changed: make(chan struct{})}}
+	return &Provider{config: c, recorder: recorder{keep: c.Record, changed: make(chan struct{})}}
 }
 
 // Name is the provider's name.
@@ -84,10 +88,12 @@ func (p *Provider) Fault() (s Script, set bool) {
 	return Script{}, false
 }
 
-// Body gives the exact bytes of the answer to a chat request under its own
-// script and the provider's present fault: of a stream, a JSON answer or an
-// error, as far as the script lets it come. Neither key nor path are looked
-// at. Parts of a stream that are named are left out, with nothing else changed.
+// Body gives the exact bytes of the answer to a request under its own script
+// and the provider's present fault: of a stream, a JSON answer or an error, as
+// far as the script lets it come. The path tells the dialect, a path that no
+// dialect knows (such as none) is OpenAI's chat; neither method nor key are
+// looked at. Parts of a stream that are named are left out, with nothing else
+// changed.
 func (p *Provider) Body(r Request, omit ...Part) []byte {
 	pl := p.plan(&r, p.config.Now())
 	if pl.mute {
@@ -118,79 +124,43 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	asked := p.recorder.received(e, r, body)
-	pl := p.admit(r, &asked, err != nil)
+	pl := p.admit(&asked, err != nil)
 	outcome = p.perform(w, r, pl, e)
 }
 
 // admit plans the answer to what came over HTTP: path, method and key first.
-func (p *Provider) admit(r *http.Request, asked *Request, tooLong bool) *plan {
-	op, f := p.speaks.route(r.Method, r.URL.Path)
-	key := p.speaks.key(r.Header)
+func (p *Provider) admit(asked *Request, tooLong bool) *plan {
+	x, found := p.exchange(asked, p.config.Now())
+	method := cmp.Or(x.route.method, http.MethodPost)
+	path, _, _ := strings.Cut(asked.Path, "?")
 	switch {
-	case f != nil:
-		return p.refuse(&Script{}, f)
-	case p.config.Key != "" && key != string(p.config.Key):
-		return p.refuse(&Script{}, &failure{status: http.StatusUnauthorized, reason: wrongKey, subject: key})
-	case tooLong:
-		return p.refuse(&Script{}, &failure{status: http.StatusRequestEntityTooLarge, reason: payloadTooLarge})
-	case op == opModels:
-		return p.planModels()
+	case !found:
+		return x.refuse(&Script{}, &failure{status: http.StatusNotFound, reason: unknownPath, subject: asked.Method + " " + path})
+	case asked.Method != method:
+		return x.refuse(&Script{}, &failure{status: http.StatusMethodNotAllowed, reason: wrongMethod, subject: method})
 	}
-	return p.plan(asked, p.config.Now())
+	if f := x.authorize(); f != nil {
+		return x.refuse(&Script{}, f)
+	}
+	if tooLong {
+		return x.refuse(&Script{}, &failure{status: http.StatusRequestEntityTooLarge, reason: payloadTooLarge})
+	}
+	return x.plan()
 }
 
-// planModels lists the models, unless the provider's fault forbids.
-func (p *Provider) planModels() *plan {
-	s, _ := p.Fault()
-	if f := p.scripted(&s, &ask{}); f != nil {
-		return p.refuse(&s, f)
+// authorize checks the credential of a request.
+func (x *exchange) authorize() *failure {
+	if x.speaks.authorize != nil {
+		return x.speaks.authorize(x.asked, &x.config)
 	}
-	pl := p.begin(&s, http.StatusOK)
-	pl.header.Set("Content-Type", "application/json")
-	pl.body.head = p.speaks.models(p.config.Name, p.config.Now().Unix(), p.config.Models)
-	p.planBody(pl, &s)
-	pl.dress(&s, false)
-	return pl
+	if key := x.speaks.key(x.asked.Header); x.config.Key != "" && key != string(x.config.Key) {
+		return &failure{status: http.StatusUnauthorized, reason: wrongKey, subject: key}
+	}
+	return nil
 }
 
 func (p *Provider) serves(model string) bool {
 	return len(p.config.Models) == 0 || slices.Contains(p.config.Models, model)
-}
-
-// script merges what the request and the provider's fault ask for. All scripts
-// of the request are checked, so that a slip is found wherever it stands.
-func (p *Provider) script(a *ask) (*Script, *failure) {
-	var common, own Script
-	var bad *failure
-	if a.sim != nil {
-		refuse := func(subject, detail string) bool {
-			bad = &failure{status: http.StatusBadRequest, reason: badScript, subject: subject, detail: detail}
-			return false
-		}
-		ok := members(a.sim, func(name string, value []byte) bool {
-			s, err := ParseScript(value)
-			switch {
-			case err != nil:
-				return refuse("sim."+name, err.Error())
-			case name == "*":
-				common = s
-			case name == p.config.Name:
-				own = s
-			}
-			return true
-		})
-		if !ok {
-			refuse("sim", "want an object of scripts by provider name")
-		}
-	}
-	if bad != nil {
-		return nil, bad
-	}
-	merged := own.over(common)
-	if fault := p.fault.Load(); fault != nil {
-		merged = fault.over(merged)
-	}
-	return &merged, nil
 }
 
 // readBody reads a request body whole, up to maxBody.

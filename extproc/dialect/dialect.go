@@ -27,24 +27,53 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
-// Codec is one wire format. All functions are pure.
+// Codec is one wire format. All functions are pure. Those of a half that this
+// build does not need are nil: nobody asks the gateway in Bedrock's dialect, and
+// an operation without streams has none.
 type Codec struct {
 	Name llm.Dialect
+	Surface
+	Wire
+}
 
+// Surface is the half of a codec that faces clients.
+type Surface struct {
 	// Scan reads a request once: it validates the whole JSON text and finds
 	// what the router stage decides on. The Envelope's spans index into body.
+	// Dialects whose path names the model leave Model and Stream empty.
 	Scan func(body []byte) (Envelope, *llm.Problem)
+	// DecodeRequest reads a request that Scan has accepted.
+	DecodeRequest func(body []byte) (*llm.Request, *llm.Problem)
+	// EncodeAnswer appends the JSON answer that events make.
+	EncodeAnswer func(dst []byte, events []llm.Event, r Reply) []byte
+	NewWriter    func(Reply) Writer
+	// EncodeError gives the JSON body in which clients of this dialect expect
+	// a problem; the status is the problem's own.
+	EncodeError func(p *llm.Problem, generation string) []byte
+	// EncodeStreamError is the same as an event of a stream that has begun.
+	EncodeStreamError func(p *llm.Problem, generation string) []byte
+}
+
+// Wire is the half of a codec that faces providers.
+type Wire struct {
+	// Path is the provider's path below its base path for a request, with its
+	// query.
+	Path func(e *Envelope, t Target) string
+	// Headers are sent with every request in this dialect.
+	Headers []Header
 	// Patch changes body for a target of the same dialect: the pieces, one
 	// after the other, are the new body. Most of them lie in the old one, which
 	// must not change while they are in use.
 	Patch func(body []byte, e *Envelope, t Target) [][]byte
-	// Path is the provider's path below its base path for a request.
-	Path func(e *Envelope, t Target) string
-
-	DecodeRequest func(body []byte) (*llm.Request, *llm.Problem)
 	// EncodeRequest appends the request for a target to dst and names the
 	// fields (JSON paths) that this dialect cannot express.
 	EncodeRequest func(dst []byte, r *llm.Request, t Target) (out []byte, dropped []string, p *llm.Problem)
+	// Inlines tells that media must come as bytes: EncodeRequest gets none by
+	// URL but those that Fetches accepts.
+	Inlines bool
+	// Fetches tells whether the provider itself reads this URL, such as one of
+	// the vendor's own storage; nil = none. It only matters with Inlines.
+	Fetches func(url string) bool
 
 	// NewProbe watches the start of a stream in the leave lane.
 	NewProbe func() Probe
@@ -54,26 +83,24 @@ type Codec struct {
 	CheckAnswer func(body []byte, complete bool) *llm.Problem
 
 	// FindUsage gives the usage object of a whole JSON answer, nil if it has
-	// none; DecodeUsage reads such an object, nil if it counts nothing.
+	// none. DecodeUsage reads such an object, or several one after the other as
+	// a stream reported them; nil if they count nothing.
 	FindUsage   func(body []byte) []byte
 	DecodeUsage func(raw []byte) *llm.Usage
 
-	NewReader func() Reader
-	NewWriter func(Reply) Writer
-	// DecodeAnswer reads a JSON answer as the events a stream would carry;
-	// EncodeAnswer appends the JSON answer those events make.
+	// StreamType is the media type of streams, "" = text/event-stream.
+	StreamType string
+	NewReader  func() Reader
+	// DecodeAnswer reads a JSON answer as the events a stream would carry.
 	DecodeAnswer func(body []byte) ([]llm.Event, *llm.Problem)
-	EncodeAnswer func(dst []byte, events []llm.Event, r Reply) []byte
-
 	// DecodeError reads a provider's error answer (status >= 400, or an error
-	// object under 200). header is read for Retry-After.
+	// object under 200). header is read for Retry-After and for what else the
+	// vendor says there.
 	DecodeError func(status int, header http.Header, body []byte) *llm.Problem
-	// EncodeError gives the JSON body in which clients of this dialect expect
-	// a problem; the status is the problem's own.
-	EncodeError func(p *llm.Problem, generation string) []byte
-	// EncodeStreamError is the same as an event of a stream that has begun.
-	EncodeStreamError func(p *llm.Problem, generation string) []byte
 }
+
+// Header is a static request header; the name is in lower case.
+type Header struct{ Name, Value string }
 
 // Span is a half-open range of bytes of the request body; the zero Span means
 // absent.
@@ -106,8 +133,10 @@ type Options struct {
 	Sort   string   // "cost", "ttft", "tps" or ""
 	// OnRefusal lets a content refusal go on to the fallback models.
 	OnRefusal bool
-	User      string   // end user for reports, at most 256 bytes
-	Tags      []string // for reports and limits, at most 10 of 64 bytes
+	// Strict refuses (422) to leave out a field that a target has no words for.
+	Strict bool
+	User   string   // end user for reports, at most 256 bytes
+	Tags   []string // for reports and limits, at most 10 of 64 bytes
 }
 
 // Empty tells whether the request leaves the order to the gateway.
@@ -121,11 +150,32 @@ type Target struct {
 	BasePath string // of the provider's base URL
 	// AddUsage asks for usage in a stream whose client did not.
 	AddUsage bool
+	// Platform is where the vendor's API is hosted, APIVersion what the platform
+	// wants in its query.
+	Platform   Platform
+	APIVersion string
+	// MaxOutput is the most output in tokens the target can make, 0 = unknown.
+	MaxOutput int64
+	// Betas are the client's own anthropic-beta words, comma-separated; only set
+	// for a client of that dialect.
+	Betas string
+	// Quirks are the provider's departures from the dialect, nil = none.
+	Quirks *llm.Quirks
 	// Genuine: the provider is the vendor that defines the dialect. Its newest
 	// member names hold there and it refuses members outside its own API;
 	// compatible providers know the older names and common extensions.
 	Genuine bool
 }
+
+// Platform is a host of other vendors' models that wraps their dialects.
+type Platform string
+
+// Platforms. Each changes paths, and Vertex the body of Anthropic's dialect.
+const (
+	Direct Platform = ""
+	Azure  Platform = "azure"
+	Vertex Platform = "vertex"
+)
 
 // Reply is what a dialect must know of the client it answers.
 type Reply struct {
@@ -136,6 +186,9 @@ type Reply struct {
 	// Created is the exchange's start in seconds since 1970, for providers that
 	// do not say when they answered.
 	Created int64
+	// Array: the client of a Gemini stream asked for one JSON array instead of
+	// server-sent events.
+	Array bool
 }
 
 // Seen is what a Probe has met so far.

@@ -20,7 +20,7 @@ const (
 // tokens per second.
 var sorts = []string{"cost", "ttft", "tps"}
 
-var gatewayNames = scan.Names{"order", "only", "models", "sort", "onRefusal", "user", "tags"}
+var gatewayNames = scan.Names{"order", "only", "models", "sort", "onRefusal", "strict", "user", "tags"}
 
 // ReadGateway reads providerOptions.gateway, which all dialects share. An
 // option unknown here is refused: a client that limits where its data goes
@@ -70,6 +70,11 @@ func (o *Options) readOption(name string, raw []byte) (p *llm.Problem) {
 	case "onRefusal":
 		var ok bool
 		if o.OnRefusal, ok = scan.Truth(raw); !ok {
+			return invalid(path, path+" must be true or false")
+		}
+	case "strict":
+		var ok bool
+		if o.Strict, ok = scan.Truth(raw); !ok {
 			return invalid(path, path+" must be true or false")
 		}
 	case "user":

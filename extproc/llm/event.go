@@ -9,18 +9,19 @@ type EventKind uint8
 // and Extra follows Finish, nothing at all follows Error.
 const (
 	Start          EventKind = iota // ID, Name = model, Created
-	TextDelta                       // Text, Index
+	TextDelta                       // Text, Index; Thought if the vendor signs text
 	ReasoningDelta                  // Text and/or Thought, Index
 	RefusalDelta                    // Text
-	ToolStart                       // Index, ID, Name, Custom
+	ToolStart                       // Index, ID, Name, Custom; Thought if the vendor signs calls
 	ToolArgs                        // Index, Text
 	MediaPart                       // Media, Index: a whole image, file or sound
 	Logprobs                        // Raw, in OpenAI chat's words
-	Finish                          // Reason, Name = the provider's own word
+	Finish                          // Reason, Name = the provider's own word, Text = the stop sequence met
 	UsageUpdate                     // Usage: merge with what came before
 	Ping                            // the provider keeps the connection alive
 	Failed                          // Problem
 	ExtraEvent                      // Extra; Choice < 0 = of the whole answer
+	VectorPart                      // Index, Vector: an embedding
 )
 
 // Event is a piece of an answer. A JSON answer is the same events at once.
@@ -41,6 +42,7 @@ type Event struct {
 	Name    string
 	Raw     Raw
 	Media   *Media
+	Vector  *Vector
 	// Thought carries what came with a piece of reasoning. It is set on every
 	// piece of a block that must come back unchanged, perhaps with no more than
 	// Format; the signature holds for the whole block and comes at its end.
@@ -56,7 +58,7 @@ func (e *Event) Carries() bool {
 	switch e.Kind {
 	case TextDelta, ReasoningDelta, RefusalDelta:
 		return e.Text != "" || e.Thought != nil
-	case ToolStart, ToolArgs, MediaPart, Finish:
+	case ToolStart, ToolArgs, MediaPart, VectorPart, Finish:
 		return true
 	}
 	return false

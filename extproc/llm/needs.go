@@ -19,12 +19,13 @@ const (
 	NeedImageOut
 	NeedLogprobs
 	NeedChoices // more than one choice
-	numNeeds    = iota
+	NeedEmbeddings
+	numNeeds = iota
 )
 
 var needNames = [numNeeds]string{
 	"tools", "images", "files", "audio", "video", "json", "json schema", "reasoning", "audio output", "image output",
-	"logprobs", "several choices",
+	"logprobs", "several choices", "embeddings",
 }
 
 // Has tells whether all of other are needed.
@@ -47,6 +48,9 @@ func (n Needs) String() string {
 // Needs tells what the request needs, as far as the neutral model knows.
 func (r *Request) Needs() Needs {
 	var n Needs
+	if r.Embed != nil {
+		n |= NeedEmbeddings
+	}
 	if len(r.Tools) > 0 {
 		n |= NeedTools
 	}

@@ -18,6 +18,16 @@ const (
 	AISDK     Dialect = "aisdk"
 )
 
+// Operations other than generation have wire formats of their own: each is a
+// dialect beside its family's, without streams.
+const (
+	Embeddings        Dialect = "embeddings" // OpenAI's
+	GeminiEmbeddings  Dialect = "gemini-embeddings"
+	BedrockEmbeddings Dialect = "bedrock-embeddings"
+	AnthropicCount    Dialect = "anthropic-count"
+	GeminiCount       Dialect = "gemini-count"
+)
+
 // Kind is the closed set of what can go wrong, as a client may see it.
 type Kind uint8
 
@@ -41,6 +51,7 @@ const (
 	Timeout
 	BadAnswer // the provider's answer was empty or malformed
 	Internal
+	Inexpressible // the target has no words for a field, and the client is strict
 	NumKinds
 )
 
@@ -100,6 +111,7 @@ var kinds = [NumKinds]struct {
 	Timeout:          {http.StatusGatewayTimeout, "upstream_timeout"},
 	BadAnswer:        {http.StatusBadGateway, "upstream_bad_answer"},
 	Internal:         {http.StatusInternalServerError, "internal_error"},
+	Inexpressible:    {http.StatusUnprocessableEntity, "inexpressible_fields"},
 }
 
 // Status is the kind's HTTP status.

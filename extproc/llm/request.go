@@ -32,6 +32,9 @@ type Request struct {
 	User     string
 	Metadata []Pair // in the client's order
 
+	// Embed is what to embed; nil for requests that want an answer.
+	Embed *Embed
+
 	// ProviderOptions are the namespaces of providerOptions other than gateway:
 	// settings for one provider, for dialects that have a place for them.
 	ProviderOptions []Member
@@ -81,12 +84,14 @@ const (
 
 // Part is a piece of a message.
 type Part struct {
-	Kind    PartKind
-	Text    string
-	Media   *Media
-	Call    *ToolCall
-	Result  *ToolResult
-	Thought *Thought // nil for reasoning of which only the text is known
+	Kind   PartKind
+	Text   string
+	Media  *Media
+	Call   *ToolCall
+	Result *ToolResult
+	// Thought is nil for reasoning of which only the text is known. Calls and
+	// text have one where their vendor signs them (Gemini).
+	Thought *Thought
 	// Cache asks for a prompt cache breakpoint behind this part, in the words
 	// that several vendors share: {"type":"ephemeral"}, perhaps with "ttl".
 	Cache Raw

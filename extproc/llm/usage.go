@@ -11,10 +11,13 @@ type Usage struct {
 	Input      Opt[Tokens]
 	CacheRead  Opt[Tokens] // part of Input
 	CacheWrite Opt[Tokens] // part of Input
-	AudioInput Opt[Tokens] // part of Input
-	Output     Opt[Tokens]
-	Reasoning  Opt[Tokens] // part of Output
-	AudioOut   Opt[Tokens] // part of Output
+	// CacheWriteHour is written to live for an hour, at another price; part of
+	// CacheWrite.
+	CacheWriteHour Opt[Tokens]
+	AudioInput     Opt[Tokens] // part of Input
+	Output         Opt[Tokens]
+	Reasoning      Opt[Tokens] // part of Output
+	AudioOut       Opt[Tokens] // part of Output
 	// Extra are members of the provider's usage object without a neutral word.
 	Extra Extras
 }
@@ -43,6 +46,7 @@ func (u *Usage) Merge(later Usage) {
 		{&u.Input, later.Input},
 		{&u.CacheRead, later.CacheRead},
 		{&u.CacheWrite, later.CacheWrite},
+		{&u.CacheWriteHour, later.CacheWriteHour},
 		{&u.AudioInput, later.AudioInput},
 		{&u.Output, later.Output},
 		{&u.Reasoning, later.Reasoning},

@@ -26,23 +26,27 @@ import (
 // Codec returns the dialect's functions.
 func Codec() *dialect.Codec {
 	return &dialect.Codec{
-		Name:              llm.OpenAI,
-		Scan:              Scan,
-		Patch:             Pieces,
-		Path:              Path,
-		DecodeRequest:     DecodeRequest,
-		EncodeRequest:     EncodeRequest,
-		NewProbe:          func() dialect.Probe { return new(probe) },
-		CheckAnswer:       CheckAnswer,
-		FindUsage:         FindUsage,
-		DecodeUsage:       DecodeUsage,
-		NewReader:         func() dialect.Reader { return new(reader) },
-		NewWriter:         func(r dialect.Reply) dialect.Writer { return &writer{reply: r} },
-		DecodeAnswer:      DecodeAnswer,
-		EncodeAnswer:      EncodeAnswer,
-		DecodeError:       DecodeError,
-		EncodeError:       EncodeError,
-		EncodeStreamError: EncodeStreamError,
+		Name: llm.OpenAI,
+		Surface: dialect.Surface{
+			Scan:              Scan,
+			DecodeRequest:     DecodeRequest,
+			EncodeAnswer:      EncodeAnswer,
+			NewWriter:         func(r dialect.Reply) dialect.Writer { return &writer{reply: r} },
+			EncodeError:       EncodeError,
+			EncodeStreamError: EncodeStreamError,
+		},
+		Wire: dialect.Wire{
+			Path:          Path,
+			Patch:         Pieces,
+			EncodeRequest: EncodeRequest,
+			NewProbe:      func() dialect.Probe { return new(probe) },
+			CheckAnswer:   CheckAnswer,
+			FindUsage:     FindUsage,
+			DecodeUsage:   DecodeUsage,
+			NewReader:     func() dialect.Reader { return new(reader) },
+			DecodeAnswer:  DecodeAnswer,
+			DecodeError:   DecodeError,
+		},
 	}
 }
 
