@@ -16,10 +16,10 @@ LINT := $(TOOL) golangci-lint
 say = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench golden fuzz vuln fmt fmt-check lint tidy-check race tools
+.PHONY: help run build test check bench golden catalogue fuzz vuln fmt fmt-check lint tidy-check race tools
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build, then start the gateway: make run ARGS="--help"
 	./bin/dragoman run $(ARGS)
@@ -58,6 +58,12 @@ golden: ## write the golden files anew; then read the diff
 	@dirs=$$(grep -rlE --include='*_test.go' 'flag\.Bool\("update"' . | xargs -r -n1 dirname | sort -u); \
 	if [ -z "$$dirs" ]; then echo "no package has golden files"; exit 0; fi; \
 	go test -timeout 10m $$dirs -update
+
+# DATA is models.dev's models as one JSON object a provider (models inside, base
+# models folded in), DATE its day and REVISION its commit.
+catalogue: ## xds/catalog/bundled.json anew: make catalogue DATA=models-dev.json DATE=2026-07-02 REVISION=f3fc6922
+	$(call say,joining the models of $(DATA))
+	go run ./xds/catalog/bundle -data "$(DATA)" -date "$(DATE)" -revision "$(REVISION)"
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@grep -rE --include='*_test.go' '^func Fuzz' . | \

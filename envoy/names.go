@@ -83,6 +83,11 @@ const (
 	AttemptsHeader   = "x-dragoman-attempts"
 	// DroppedHeader lists request fields a target could not express.
 	DroppedHeader = "x-dragoman-dropped"
+	// SkippedHeader lists targets that were passed over since they lack what the
+	// request needs: "provider (reason)", joined with ", ".
+	SkippedHeader = "x-dragoman-skipped"
+	// EstimatedHeader marks a count of tokens that no provider made.
+	EstimatedHeader = "x-dragoman-estimated"
 )
 
 // ExpressRoute is the value of RouteHeader whose route has no groups of its
@@ -114,6 +119,9 @@ const (
 	FactProvider = "provider"
 	FactModel    = "model"
 	FactKey      = "key"
+	// FactDialect is the client's dialect, in which lanes that leave the bytes
+	// alone find usage.
+	FactDialect = "dialect"
 )
 
 // Keys within GuardNamespace.

@@ -22,6 +22,7 @@ type logEntry struct {
 	// exchange is the id as text, from the metadata that either stage set.
 	exchange []byte
 	cluster  []byte
+	dialect  []byte // the client's
 	status   int
 	kind     logKind
 	attempts int
@@ -100,7 +101,8 @@ func (e *logEntry) decodeMetadata(b []byte) error {
 		}
 		switch string(bytesAt(v, 1)) {
 		case envoy.ExchangeNamespace:
-			e.exchange = stringOf(bytesAt(v, 2), envoy.FactExchange)
+			facts := bytesAt(v, 2)
+			e.exchange, e.dialect = stringOf(facts, envoy.FactExchange), stringOf(facts, envoy.FactDialect)
 		case envoy.UsageNamespace:
 			e.usage = stringOf(bytesAt(v, 2), envoy.UsageRaw)
 		}

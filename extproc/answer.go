@@ -6,20 +6,18 @@ import (
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
-	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
 // refuse answers with a problem, before any provider was asked. This is the
 // router stage's only way to an error body.
-func (r *routing) refuse(e endpoint, p *llm.Problem) error {
-	r.s.meter.Refused(e.String(), p.Kind)
-	codec := table.Codec(llm.OpenAI)
+func (r *routing) refuse(p *llm.Problem) error {
+	r.s.meter.Refused(r.asked.endpoint.String(), p.Kind)
 	set := problemHeaders(p)
 	if p.Kind == llm.MethodNotAllowed {
-		set = append(set, setHeader{"allow", []byte(e.allow())})
+		set = append(set, setHeader{"allow", []byte(r.asked.endpoint.allow())})
 	}
-	return r.immediate(p.Kind.Status(), codec.EncodeError(p, string(r.text)), set)
+	return r.immediate(p.Kind.Status(), r.asked.codec().EncodeError(p, string(r.text)), set)
 }
 
 // problemHeaders are those with which clients decide whether to try again.
@@ -53,12 +51,10 @@ func (r *routing) immediate(status int, body []byte, set []setHeader) error {
 
 // allow lists the methods an endpoint takes.
 func (e endpoint) allow() string {
-	switch e {
-	case chatCompletions:
+	if e.generates() {
 		return "POST"
-	default:
-		return "GET, HEAD"
 	}
+	return "GET, HEAD"
 }
 
 // ignoreGone turns the end of Envoy's stream into success: the client left, or

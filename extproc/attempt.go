@@ -40,7 +40,11 @@ type attempt struct {
 	timer   *deadline
 
 	translate bool
-	committed bool // the answer goes to the client
+	vendor    vendorHeaders
+	freeText  []string // tools whose calls are free text
+	base64    bool     // vectors are wanted in base64
+	dropped   []string // request fields the target has no words for
+	committed bool     // the answer goes to the client
 	status    int
 	head      message // held response headers
 	remove    [][]byte
@@ -115,8 +119,8 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 	if a.target, ok = x.target(n, provider); !ok {
 		return nil, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve this request."}
 	}
-	a.codec = table.Codec(a.target.Provider.Dialect)
-	a.translate = a.codec != x.codec || a.target.Model.Lane == catalog.LaneTranslate
+	a.codec = table.Codec(a.target.Dialect(x.codec.Name))
+	a.translate = a.codec != x.codec || a.target.Model.Lane == catalog.LaneTranslate || x.asked.array
 	return a, nil
 }
 
@@ -152,47 +156,11 @@ func (e *exchange) target(n int, provider string) (chain.Target, bool) {
 // last tells whether Envoy will not try again after this attempt.
 func (a *attempt) last() bool { return a.number >= len(a.x.chain.Targets) }
 
-// request answers the request headers with the whole request for this target,
-// or, where the target must not be tried again, with the verdict.
-func (a *attempt) request() (done bool, err error) {
-	if stop, wait := a.repeats(); stop {
-		return true, a.sendVerdict()
-	} else if wait > 0 && !a.s.wait(a.st.Context(), wait) {
-		return true, nil
-	}
-	body, ok := a.x.pristine()
-	if !ok {
-		return true, a.s.refuseAttempt(a.st, unknownExchange())
-	}
-	out, p := a.encode(body)
-	if p != nil {
-		return true, a.pass(p)
-	}
-	t := a.target
-	r := &reply{
-		part: toRequestHeaders, op: replaceBody, more: out,
-		remove: a.x.expressHeaders,
-	}
-	r.set = []setHeader{
-		{":path", []byte(t.Provider.BaseURL.Path + a.codec.Path(&a.x.envelope, a.dialectTarget()))},
-		{envoy.LengthHeader, strconv.AppendInt(nil, int64(r.bodySize()), 10)},
-		{"content-type", []byte("application/json")},
-	}
-	for _, h := range a.x.view.credentials.Headers(t.Provider.Name) {
-		r.set = append(r.set, setHeader{h.Name, h.Value})
-	}
-	r.facts = appendFacts(make([]byte, 0, 192), envoy.ExchangeNamespace, fact{envoy.FactExchange, a.x.id.text()})
-	if a.x.envelope.Stream && !a.translate {
-		r.facts = append(r.facts, guardOrders(!a.x.envelope.WantsUsage)...)
-	}
-	return false, a.st.SendMsg(r)
-}
-
 // repeats tells whether this attempt tries the target of the one before again,
 // and if so whether it may (stop) and when (wait).
 func (a *attempt) repeats() (stop bool, wait time.Duration) {
 	ts := a.x.chain.Targets
-	if a.number < 2 || a.number > len(ts) || ts[a.number-1] != ts[a.number-2] {
+	if a.number < 2 || a.number > len(ts) || !ts[a.number-1].Is(ts[a.number-2]) {
 		return false, 0
 	}
 	f, ok := a.x.failed(a.number - 1)
@@ -201,42 +169,6 @@ func (a *attempt) repeats() (stop bool, wait time.Duration) {
 	}
 	wait, ok = chain.Repeat(f.Reason, f.RetryAfter)
 	return !ok, wait
-}
-
-func (a *attempt) dialectTarget() dialect.Target {
-	return dialect.Target{
-		ID: a.target.ID, BasePath: a.target.Provider.BaseURL.Path,
-		AddUsage: a.x.envelope.Stream && !a.x.envelope.WantsUsage,
-		Genuine:  a.target.Provider.Genuine(),
-	}
-}
-
-// encode writes the request for this target, always from the pristine one.
-func (a *attempt) encode(body []byte) ([][]byte, *llm.Problem) {
-	const room = 64 // for the model id and the usage option
-	t := a.dialectTarget()
-	if !a.translate {
-		return a.codec.Patch(body, &a.x.envelope, t), nil
-	}
-	rq, p := a.x.codec.DecodeRequest(body)
-	if p != nil {
-		return nil, p
-	}
-	out, _, p := a.codec.EncodeRequest(make([]byte, 0, len(body)+room), rq, t)
-	return [][]byte{out}, p
-}
-
-// The two orders a guard can get, encoded once.
-var (
-	guardDrop = appendFacts(nil, envoy.GuardNamespace, fact{envoy.GuardUsage, "drop"}, fact{envoy.GuardTail, string(llm.OpenAI)})
-	guardKeep = appendFacts(nil, envoy.GuardNamespace, fact{envoy.GuardTail, string(llm.OpenAI)})
-)
-
-func guardOrders(dropUsage bool) []byte {
-	if dropUsage {
-		return guardDrop
-	}
-	return guardKeep
 }
 
 // close ends what the attempt owns.
@@ -256,7 +188,7 @@ func (a *attempt) lane() meter.Lane {
 // reply is what a dialect must know to answer this client.
 func (a *attempt) reply() dialect.Reply {
 	return dialect.Reply{
-		Generation: a.x.id.text(), Model: a.target.Model.Name,
+		Generation: a.x.id.text(), Model: a.target.Model.Name, Created: a.x.started.Unix(), Array: a.x.asked.array, Base64: a.base64, FreeText: a.freeText,
 		Stream: a.x.envelope.Stream, WantsUsage: a.x.envelope.WantsUsage,
 	}
 }

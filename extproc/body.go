@@ -62,7 +62,7 @@ func (r *routing) awaitBody() (came func() bool) {
 	var decided atomic.Bool
 	late := newDeadline(firstByte, func() {
 		if decided.CompareAndSwap(false, true) {
-			_ = r.refuse(chatCompletions, noBody("The request's body did not begin in time.")) // the client is gone then
+			_ = r.refuse(noBody("The request's body did not begin in time.")) // the client is gone then
 		}
 	})
 	first := true

@@ -41,6 +41,7 @@ type exchange struct {
 	id       exchangeID
 	view     *view
 	key      *identity.Key
+	asked    asked
 	codec    *dialect.Codec // the client's dialect
 	envelope dialect.Envelope
 	chain    chain.Chain
@@ -133,4 +134,16 @@ func (e *exchange) serve(l meter.Lane) {
 	e.mu.Lock()
 	e.served = l
 	e.mu.Unlock()
+}
+
+// skipped names the targets that were passed over and what they lack.
+func (e *exchange) skipped() string {
+	if len(e.chain.Skipped) == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(e.chain.Skipped))
+	for _, skip := range e.chain.Skipped {
+		names = append(names, skip.Provider+" ("+skip.Why+")")
+	}
+	return joinShort(names)
 }

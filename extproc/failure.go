@@ -8,7 +8,6 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
-	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
@@ -88,13 +87,7 @@ func (a *attempt) pass(p *llm.Problem) error {
 
 // redact takes our credential out of what a provider said, should it repeat it.
 func (a *attempt) redact(body []byte) []byte {
-	for _, h := range a.x.view.credentials.Headers(a.target.Provider.Name) {
-		secret := bytes.TrimPrefix(h.Value, []byte("Bearer "))
-		if len(secret) > 0 {
-			body = bytes.ReplaceAll(body, secret, []byte(credential.Redacted))
-		}
-	}
-	return body
+	return a.x.view.credentials.Redact(a.target.Provider.Name, body)
 }
 
 // refuseAttempt answers an attempt that has no exchange or no target.

@@ -17,6 +17,7 @@ type head struct {
 	contentEncoding []byte
 	upgrade         []byte
 	contentLength   int64 // -1 = not said
+	anthropic       bool  // the client says which version of Anthropic's API it speaks
 	presented       identity.Presented
 	// strip names the headers no provider may see.
 	strip [][]byte
@@ -26,6 +27,7 @@ type head struct {
 // pseudo headers stay, and everything else is removed.
 var passed = map[string]bool{
 	"accept": true, "content-type": true, "user-agent": true, "openai-beta": true,
+	"anthropic-version": true, "anthropic-beta": true,
 	// Envoy's own; they end in the attempt listener.
 	"x-request-id": true, "x-forwarded-proto": true,
 }
@@ -48,6 +50,8 @@ func readHead(m *message, h *head) {
 			h.contentType = value
 		case "content-encoding":
 			h.contentEncoding = value
+		case "anthropic-version":
+			h.anthropic = true
 		case "upgrade":
 			h.upgrade = value
 		case "content-length":

@@ -32,6 +32,7 @@ type answerHead struct {
 	contentType []byte
 	encoded     bool // in a content encoding nobody asked for
 	localFlags  string
+	input       llm.Opt[llm.Tokens] // counted in a header (Bedrock's embeddings)
 	retryAfter  http.Header
 }
 
@@ -68,7 +69,7 @@ func (a *attempt) choose(h *answerHead) watch {
 		if !json {
 			return nil
 		}
-		return &answerWatch{codec: a.codec, client: a.x.codec, reply: a.reply(), translate: a.translate, stream: a.x.envelope.Stream}
+		return &answerWatch{codec: a.codec, client: a.x.codec, reply: a.reply(), translate: a.translate, stream: a.x.envelope.Stream, input: h.input}
 	case a.translate:
 		return &translateWatch{reader: a.codec.NewReader(), writer: a.x.codec.NewWriter(a.reply())}
 	default:
@@ -101,6 +102,11 @@ func (a *attempt) readAnswerHead(m *message) answerHead {
 				h.retryAfter = make(http.Header, 2)
 			}
 			h.retryAfter.Set(string(name), string(value))
+		case "x-amzn-bedrock-input-token-count":
+			n, err := strconv.ParseInt(string(value), 10, 64)
+			if err == nil {
+				h.input = llm.Count(n)
+			}
 		case envoy.LocalReplyHeader:
 			h.localFlags = string(value)
 		}
@@ -185,9 +191,7 @@ func (a *attempt) commit(r ruling) error {
 			// into the held headers since: the guard's first change sets it.
 			head.remove = append(head.remove, []byte("content-length"))
 		}
-		if a.target.Model.Name != a.x.model {
-			head.set = append(head.set, setHeader{envoy.ModelHeader, []byte(a.target.Model.Name)})
-		}
+		head.set = a.answerHeaders()
 		if err := a.st.SendMsg(head); err != nil {
 			return err
 		}
@@ -205,6 +209,27 @@ func (a *attempt) commit(r ruling) error {
 		}
 	}
 	return nil
+}
+
+// answerHeaders are what the client learns beside the provider's own headers.
+func (a *attempt) answerHeaders() (set []setHeader) {
+	if a.target.Model.Name != a.x.model {
+		set = append(set, setHeader{envoy.ModelHeader, []byte(a.target.Model.Name)})
+	}
+	if len(a.dropped) > 0 {
+		set = append(set, setHeader{envoy.DroppedHeader, []byte(joinShort(a.dropped))})
+	}
+	if skipped := a.x.skipped(); skipped != "" {
+		set = append(set, setHeader{envoy.SkippedHeader, []byte(skipped)})
+	}
+	switch {
+	case !a.translate || !a.x.envelope.Stream:
+	case a.x.asked.array:
+		set = append(set, setHeader{"content-type", []byte("application/json")})
+	case a.codec.StreamType != "":
+		set = append(set, setHeader{"content-type", []byte("text/event-stream")})
+	}
+	return set
 }
 
 // expire is the deadline: no content event came in time. It says what Envoy

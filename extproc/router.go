@@ -2,6 +2,7 @@ package extproc
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
@@ -26,6 +27,8 @@ type routing struct {
 	st      stream
 	view    *view
 	head    head
+	asked   asked
+	direct  direct // the call of an express request
 	key     *identity.Key
 	id      exchangeID
 	text    []byte // the id as text
@@ -53,20 +56,21 @@ func (s *Service) router(st stream) error {
 	r := &routing{s: s, st: st, view: s.view.Load(), id: newExchangeID(), started: s.now()}
 	r.text = []byte(r.id.text())
 	readHead(&first, &r.head)
-	e, model := surfaceOf(r.head.path)
+	r.asked = surfaceOf(r.head.path)
+	e := r.asked.endpoint
 	if e == healthz || e == readyz {
 		return r.health(e)
 	}
 	if p := r.authenticate(); p != nil {
-		return r.refuse(e, p)
+		return r.refuse(p)
 	}
-	switch e {
-	case chatCompletions:
+	switch {
+	case e.generates():
 		return r.exchange(first.end)
-	case listModels, oneModel:
-		return r.models(e, model)
+	case e == listModels || e == oneModel:
+		return r.models()
 	default:
-		return r.refuse(e, e.refuse(r.head.path))
+		return r.refuse(e.refuse(r.head.path))
 	}
 }
 
@@ -83,25 +87,30 @@ func (r *routing) authenticate() *llm.Problem {
 func (r *routing) exchange(bodiless bool) error {
 	limits := r.view.catalog.Limits
 	if p := r.head.checkPost(limits.Body); p != nil {
-		return r.refuse(chatCompletions, p)
+		return r.refuse(p)
 	}
 	if bodiless {
-		return r.refuse(chatCompletions, noBody("The request has no body; send a JSON object with model and messages."))
+		return r.refuse(noBody("The request has no body; send a JSON object with model and messages."))
 	}
 	body, p, err := r.collect(limits.Body)
 	if err != nil {
 		return nil //nolint:nilerr // the client left while it sent its body
 	}
 	if p != nil {
-		return r.refuse(chatCompletions, p)
+		return r.refuse(p)
 	}
 	x, p := r.plan(body)
-	if p == nil && !r.s.table.add(x) {
+	switch {
+	case p != nil:
+	case len(x.chain.Targets) == 0:
+		r.s.table.letGo(len(body))
+		return r.estimate(x)
+	case !r.s.table.add(x):
 		p = full()
 	}
 	if p != nil {
 		r.s.table.letGo(len(body))
-		return r.refuse(chatCompletions, p)
+		return r.refuse(p)
 	}
 	if x.express {
 		return r.sendExpress(x)
@@ -109,12 +118,16 @@ func (r *routing) exchange(bodiless bool) error {
 	return r.send(x)
 }
 
-// plan scans the body once and decides who serves it.
+// plan scans the body once and decides who serves it. A chain without targets
+// is for estimate.
 func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
-	codec := table.Codec(llm.OpenAI)
+	codec := r.asked.codec()
 	env, p := codec.Scan(body)
 	if p != nil {
 		return nil, p
+	}
+	if r.asked.model != "" {
+		env.Model, env.Stream = r.asked.model, r.asked.stream
 	}
 	m, p := r.resolve(env.Model)
 	if p != nil {
@@ -124,25 +137,63 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 	if p != nil {
 		return nil, p
 	}
+	if ch, p = r.serving(ch); p != nil {
+		return nil, p
+	}
 	x := &exchange{
-		id: r.id, view: r.view, key: r.key, codec: codec, envelope: env, chain: ch,
+		id: r.id, view: r.view, key: r.key, asked: r.asked, codec: codec, envelope: env, chain: ch,
 		model: m.Name, started: r.started, seen: r.started, body: body,
 	}
-	first := ch.Targets[0]
-	x.express = !env.Stream && len(body) <= ExpressLimit && first.Model.Lane == catalog.LaneAuto &&
-		first.Provider.Dialect == codec.Name && !x.evades() // the express guard passes refusals
-	if x.express {
+	if x.express = r.expresses(x) && r.callExpress(x); x.express {
 		x.served = meter.Express
-		for _, h := range r.view.credentials.Headers(first.Provider.Name) {
-			x.expressHeaders = append(x.expressHeaders, []byte(h.Name))
-		}
 	}
 	return x, nil
 }
 
+// serving keeps the targets that serve the operation asked for. None may be
+// left of one that counts tokens, which can be estimated.
+func (r *routing) serving(ch chain.Chain) (chain.Chain, *llm.Problem) {
+	serves := func(t chain.Target) bool { return table.For(r.asked.dialect, t.Dialects) != nil }
+	first := slices.IndexFunc(ch.Targets, func(t chain.Target) bool { return !serves(t) })
+	if first < 0 {
+		return ch, nil
+	}
+	kept := slices.Clone(ch.Targets[:first])
+	for _, t := range ch.Targets[first:] {
+		if serves(t) {
+			kept = append(kept, t)
+		}
+	}
+	if len(kept) == 0 && !r.asked.endpoint.counts() {
+		return ch, &llm.Problem{
+			Kind: llm.Unsupported, Param: "model",
+			Message: "No provider of " + ch.Targets[0].Model.Name + " serves " + r.asked.endpoint.String() + ".",
+		}
+	}
+	ch.Targets, ch.Override = kept, true
+	return ch, nil
+}
+
+// expressed are the dialects whose answers the express guard can judge.
+var expressed = map[llm.Dialect]bool{llm.OpenAI: true, llm.Responses: true, llm.Anthropic: true, llm.Gemini: true, llm.Embeddings: true}
+
+// expresses tells whether the router stage rewrites the request itself: the
+// first target speaks the client's dialect, and the express guard can judge
+// the answer. It passes refusals, and says nothing of targets passed over.
+func (r *routing) expresses(x *exchange) bool {
+	if x.envelope.Stream || len(x.body) > ExpressLimit || len(x.chain.Targets) == 0 || len(x.chain.Skipped) > 0 || x.evades() {
+		return false
+	}
+	first := x.chain.Targets[0]
+	if x.envelope.Uses.Meets(&first.Provider.Quirks) {
+		return false
+	}
+	return first.Model.Lane == catalog.LaneAuto && expressed[x.codec.Name] && table.For(x.codec.Name, first.Dialects) == x.codec
+}
+
 // resolve finds the model a client names.
 func (r *routing) resolve(name string) (*catalog.Model, *llm.Problem) {
-	m, err := r.view.catalog.Resolve(name, "")
+	m, err := r.view.catalog.Resolve(name, endpoints[r.asked.endpoint].creator)
 	if err != nil {
 		return nil, &llm.Problem{Kind: llm.NotFound, Code: "model_not_found", Param: "model", Message: err.Error()}
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 )
 
@@ -34,12 +35,39 @@ func (r *routing) send(x *exchange) error {
 	return r.answer(&head, &reply{part: toRequestBody, op: streamedBody})
 }
 
+// direct is the call that an express request makes of its first target.
+type direct struct {
+	credential.Call
+	keys []credential.Header
+}
+
+// callExpress writes the call of an express request; false if its provider's
+// credential is not ready, which the attempt stage will tell the client.
+func (r *routing) callExpress(x *exchange) bool {
+	t := x.chain.Targets[0]
+	target := dialect.Target{
+		ID: t.ID, BasePath: t.Provider.BaseURL.Path, Platform: dialect.Platform(t.Provider.Platform), APIVersion: t.Provider.APIVersion,
+	}
+	r.direct.Call = credential.Call{
+		Method: "POST", Authority: t.Provider.BaseURL.Authority(),
+		Path: t.Provider.BaseURL.Path + x.codec.Path(&x.envelope, target), Body: x.codec.Patch(x.body, &x.envelope, target),
+	}
+	keys, err := r.view.credentials.Authorize(t.Provider.Name, &r.direct.Call, r.started)
+	if err != nil {
+		return false
+	}
+	r.direct.keys = keys
+	for _, h := range keys {
+		x.expressHeaders = append(x.expressHeaders, []byte(h.Name))
+	}
+	return true
+}
+
 // sendExpress rewrites the request for its first target here and now: one
 // round trip in all. Later targets are reached through their attempt listeners.
 func (r *routing) sendExpress(x *exchange) error {
-	t := x.chain.Targets[0]
-	target := dialect.Target{ID: t.ID, BasePath: t.Provider.BaseURL.Path}
-	body := &reply{part: toRequestBody, op: streamedBody, more: x.codec.Patch(x.body, &x.envelope, target)}
+	call := &r.direct
+	body := &reply{part: toRequestBody, op: streamedBody, more: call.Body}
 	head := reply{
 		part:    toRequestHeaders,
 		reroute: true,
@@ -50,8 +78,8 @@ func (r *routing) sendExpress(x *exchange) error {
 			{"x-request-id", r.text},
 			{envoy.RouteHeader, []byte(envoy.ExpressRoute)},
 			{"x-envoy-max-retries", strconv.AppendInt(nil, int64(len(x.chain.Targets)-1), 10)},
-			{":path", []byte(t.Provider.BaseURL.Path + x.codec.Path(&x.envelope, target))},
-			{":authority", []byte(t.Provider.BaseURL.Authority())},
+			{":path", []byte(call.Path)},
+			{":authority", []byte(call.Authority)},
 			{"content-length", strconv.AppendInt(nil, int64(body.bodySize()), 10)},
 		},
 	}
@@ -61,7 +89,10 @@ func (r *routing) sendExpress(x *exchange) error {
 	if x.chain.Override || head.chain == nil {
 		head.chain = encodeChain(x.chain.Targets, true)
 	}
-	for _, h := range r.view.credentials.Headers(t.Provider.Name) {
+	for _, h := range x.codec.Headers {
+		head.set = append(head.set, setHeader{h.Name, []byte(h.Value)})
+	}
+	for _, h := range call.keys {
 		head.set = append(head.set, setHeader{h.Name, h.Value})
 	}
 	return r.answer(&head, body)
@@ -75,7 +106,8 @@ func (r *routing) facts(x *exchange) []byte {
 		key = x.key.Name
 	}
 	return appendFacts(nil, envoy.ExchangeNamespace,
-		fact{envoy.FactExchange, string(r.text)}, fact{envoy.FactModel, x.model}, fact{envoy.FactKey, key})
+		fact{envoy.FactExchange, string(r.text)}, fact{envoy.FactModel, x.model}, fact{envoy.FactKey, key},
+		fact{envoy.FactDialect, string(x.codec.Name)})
 }
 
 // answer sends headers and the whole body; the stage is over then.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
+	"github.com/dragoman-gateway/dragoman/extproc/fetch"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -28,6 +30,11 @@ type ServerConfig struct {
 	// XDS is the ADS server that gives the order, as gRPC names it; "" takes
 	// the catalog's own order, for an Envoy with a static configuration.
 	XDS string
+	// Fetch bounds how images and files by URL are read for providers that take
+	// bytes only.
+	Fetch fetch.Options
+	// Cloud asks the clouds for tokens; nil is what their libraries use.
+	Cloud *http.Client
 }
 
 // Server is a Service with what it stands on: a gRPC server, the subscription
@@ -38,6 +45,11 @@ type Server struct {
 	grpc   *grpc.Server
 	xds    *grpc.ClientConn // nil without xds
 	meter  *meter.Meter
+
+	using sync.Mutex      // serializes Use
+	creds *credential.Set // the newest; guarded by using
+	// fresh hands the newest set to the goroutine that keeps its tokens.
+	fresh chan *credential.Set
 }
 
 // NewServer makes a server that decides by a first catalog.
@@ -50,8 +62,8 @@ func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
 	if held == 0 {
 		held = memory() / 4
 	}
-	s := &Server{config: c, meter: m, Service: New(Config{
-		Logger: c.Logger, Meter: m, MaxExchanges: first.Limits.Exchanges, MaxHeld: held,
+	s := &Server{config: c, meter: m, fresh: make(chan *credential.Set, 1), Service: New(Config{
+		Logger: c.Logger, Meter: m, MaxExchanges: first.Limits.Exchanges, MaxHeld: held, Media: fetch.New(c.Fetch),
 	})}
 	m.Watch(s.Open)
 	if err := s.Use(first); err != nil {
@@ -67,13 +79,31 @@ func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
 	return s, err
 }
 
+// firstTokens is how long Use waits for the tokens of clouds it has none of.
+const firstTokens = 5 * time.Second
+
 // Use makes new requests decide by a catalog. An error (a credential that
-// cannot be read) leaves the one before in use.
+// cannot be read) leaves the one before in use. A token that a cloud does not
+// give in time is no error: its provider is passed over until it is there.
 func (s *Server) Use(c *catalog.Catalog) error {
-	creds, err := credential.Build(c, s.config.Env)
+	s.using.Lock()
+	defer s.using.Unlock()
+	creds, err := credential.BuildWith(c, credential.Options{Env: s.config.Env, HTTP: s.config.Cloud, Logger: s.config.Logger, Now: s.now})
 	if err != nil {
 		return err
 	}
+	creds.Inherit(s.creds)
+	ctx, cancel := context.WithTimeout(context.Background(), firstTokens)
+	defer cancel()
+	if err := creds.Await(ctx); err != nil {
+		s.config.Logger.Warn("tokens are missing; their providers are passed over until they come", "error", err)
+	}
+	s.creds = creds
+	select { // the newest replaces one that was not taken yet
+	case <-s.fresh:
+	default:
+	}
+	s.fresh <- creds
 	s.meter.UseCatalog(c)
 	s.UseCatalog(c, creds)
 	if s.config.XDS == "" {
@@ -82,12 +112,32 @@ func (s *Server) Use(c *catalog.Catalog) error {
 	return nil
 }
 
+// keepTokens keeps the newest set's tokens fresh until ctx is done.
+func (s *Server) keepTokens(ctx context.Context) {
+	var kept sync.WaitGroup
+	defer kept.Wait()
+	stop := func() {}
+	for {
+		select {
+		case <-ctx.Done():
+			stop()
+			return
+		case set := <-s.fresh:
+			stop()
+			var one context.Context
+			one, stop = context.WithCancel(ctx)
+			kept.Go(func() { set.Run(one) })
+		}
+	}
+}
+
 // Serve takes over the listener and serves until ctx is done. Streams still
 // open then end at once: drain Envoy before.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var owned sync.WaitGroup
 	defer owned.Wait()
 	owned.Go(func() { s.Sweep(ctx) })
+	owned.Go(func() { s.keepTokens(ctx) })
 	if s.xds != nil {
 		sub := Subscription{Conn: s.xds, NodeID: "extproc", Logger: s.config.Logger, OnOrder: s.UseOrder}
 		owned.Go(func() { sub.Run(ctx) })

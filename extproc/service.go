@@ -36,6 +36,8 @@ type Config struct {
 	// all held bodies.
 	MaxExchanges int
 	MaxHeld      int64
+	// Media reads images and files by URL for providers that take bytes only.
+	Media mediaSource
 	// Now is the clock; nil = time.Now.
 	Now func() time.Time
 }
@@ -47,6 +49,7 @@ type Service struct {
 	now     func() time.Time
 	table   *exchangeTable
 	cooling *chain.Cooling
+	media   mediaSource
 	view    atomic.Pointer[view]
 	node    atomic.Pointer[string]
 	sources sources
@@ -59,7 +62,7 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		log: c.Logger, meter: c.Meter, now: c.Now,
-		table: newTable(c.MaxExchanges, c.MaxHeld), cooling: chain.NewCooling(),
+		table: newTable(c.MaxExchanges, c.MaxHeld), cooling: chain.NewCooling(), media: c.Media,
 	}
 }
 

@@ -79,7 +79,7 @@ func (s *Service) settleEntry(e *logEntry, edge bool, now time.Time) {
 		return
 	}
 	if provider, ok := envoy.ProviderOf(string(e.cluster)); ok && len(e.usage) > 0 {
-		s.logged(provider, e.usage)
+		s.logged(provider, e)
 	}
 	if !edge {
 		return
@@ -94,13 +94,12 @@ func (s *Service) settleEntry(e *logEntry, edge bool, now time.Time) {
 	}
 }
 
-// logged counts the usage that a guard found in an answer.
-func (s *Service) logged(provider string, raw []byte) {
-	p := s.view.Load().catalog.Provider(provider)
-	if p == nil {
-		return // removed since
+// logged counts the usage that a guard found in an answer: bytes of the
+// client's dialect, as guards only look at answers that pass untouched.
+func (s *Service) logged(provider string, e *logEntry) {
+	if codec := table.Codec(llm.Dialect(e.dialect)); codec != nil {
+		s.used(provider, codec.DecodeUsage(e.usage))
 	}
-	s.used(provider, table.Codec(p.Dialect).DecodeUsage(raw))
 }
 
 // used counts what an attempt used; nil is nothing known.
@@ -117,7 +116,7 @@ func (s *Service) used(provider string, u *llm.Usage) {
 // end settles an exchange; only the first of several entries does.
 func (s *Service) end(id exchangeID, status int, now time.Time) {
 	if x := s.table.remove(id); x != nil {
-		s.meter.Ended(meter.End{Surface: chatCompletions.String(), Lane: x.lane(), Status: status, Took: now.Sub(x.started)})
+		s.meter.Ended(meter.End{Surface: x.asked.endpoint.String(), Lane: x.lane(), Status: status, Took: now.Sub(x.started)})
 	}
 }
 

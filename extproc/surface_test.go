@@ -10,48 +10,69 @@ import (
 func TestPathsAskForWhatTheySay(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		path  string
-		want  endpoint
-		model string
+		path string
+		want asked
 	}{
-		{"/v1/chat/completions", chatCompletions, ""},
-		{"/v1/chat/completions?beta=true", chatCompletions, ""},
-		{"/v1/chat/completions/", laterPath, ""},
-		{"/V1/chat/completions", unknownPath, ""},
-		{"/v1/chat/completionsx", unknownPath, ""},
-		{"//v1/chat/completions", unknownPath, ""},
-		{"/v1/models", listModels, ""},
-		{"/v1/models/openai/gpt-4o", oneModel, "openai/gpt-4o"},
-		{"/v1/models/openai%2Fgpt-4o", oneModel, "openai/gpt-4o"},
-		{"/v1/models/openai%2fgpt-4o?x=1", oneModel, "openai/gpt-4o"},
-		{"/v1/models/%zz", unknownPath, ""},
-		{"/v1/models/", unknownPath, ""},
-		{"/v1/completions", legacyPath, ""},
-		{"/v1/engines/davinci/completions", legacyPath, ""},
-		{"/v1/responses", laterPath, ""},
-		{"/v1/messages/count_tokens", laterPath, ""},
-		{"/v1/images/generations", laterPath, ""},
-		{"/v1/audio/speech", laterPath, ""},
-		{"/v1/batches", laterPath, ""},
-		{"/v1/realtime?model=x", laterPath, ""},
-		{"/v1beta/models/gemini:generateContent", laterPath, ""},
-		{"/v4/ai/language-model", laterPath, ""},
-		{"/healthz", healthz, ""},
-		{"/readyz", readyz, ""},
-		{"/", unknownPath, ""},
-		{"", unknownPath, ""},
-		{"*", unknownPath, ""},
+		{"/v1/chat/completions", asked{endpoint: chatCompletions, dialect: llm.OpenAI}},
+		{"/v1/chat/completions?beta=true", asked{endpoint: chatCompletions, dialect: llm.OpenAI}},
+		{"/v1/chat/completions/", asked{endpoint: statePath, dialect: llm.OpenAI}},
+		{"/V1/chat/completions", asked{dialect: llm.OpenAI}},
+		{"/v1/chat/completionsx", asked{dialect: llm.OpenAI}},
+		{"//v1/chat/completions", asked{dialect: llm.OpenAI}},
+		{"/v1/models", asked{endpoint: listModels, dialect: llm.OpenAI}},
+		{"/v1beta/models?pageSize=3", asked{endpoint: listModels, dialect: llm.Gemini}},
+		{"/v1/models/openai/gpt-4o", asked{endpoint: oneModel, model: "openai/gpt-4o", dialect: llm.OpenAI}},
+		{"/v1/models/openai%2Fgpt-4o", asked{endpoint: oneModel, model: "openai/gpt-4o", dialect: llm.OpenAI}},
+		{"/v1/models/openai%2fgpt-4o?x=1", asked{endpoint: oneModel, model: "openai/gpt-4o", dialect: llm.OpenAI}},
+		{"/v1/models/ollama/llama3:8b", asked{endpoint: oneModel, model: "ollama/llama3:8b", dialect: llm.OpenAI}},
+		{"/v1beta/models/gemini-3-pro", asked{endpoint: oneModel, model: "gemini-3-pro", dialect: llm.Gemini}},
+		{"/v1/models/%zz", asked{dialect: llm.OpenAI}},
+		{"/v1/models/", asked{dialect: llm.OpenAI}},
+		{"/v1/completions", asked{endpoint: legacyPath, dialect: llm.OpenAI}},
+		{"/v1/engines/davinci/completions", asked{endpoint: legacyPath, dialect: llm.OpenAI}},
+		{"/v1/responses", asked{endpoint: responses, dialect: llm.Responses}},
+		{"/v1/responses/resp_1", asked{endpoint: statePath, dialect: llm.OpenAI}},
+		{"/v1/messages?beta=true", asked{endpoint: messages, dialect: llm.Anthropic}},
+		{"/v1/messages/count_tokens", asked{endpoint: countMessages, dialect: llm.AnthropicCount}},
+		{"/v1/messages/batches", asked{endpoint: laterPath, dialect: llm.Anthropic}},
+		{"/v1/embeddings", asked{endpoint: embeddings, dialect: llm.Embeddings}},
+		{"/v1/images/generations", asked{endpoint: laterPath, dialect: llm.OpenAI}},
+		{"/v1/audio/speech", asked{endpoint: laterPath, dialect: llm.OpenAI}},
+		{"/v1/batches", asked{endpoint: laterPath, dialect: llm.OpenAI}},
+		{"/v1/realtime?model=x", asked{endpoint: laterPath, dialect: llm.OpenAI}},
+		{"/v1beta/models/gemini:generateContent", asked{endpoint: generateContent, model: "gemini", dialect: llm.Gemini}},
+		{"/v1/models/google%2Fgemini:generateContent", asked{endpoint: generateContent, model: "google/gemini", dialect: llm.Gemini}},
+		{"/v1beta/models/google/g:streamGenerateContent?alt=sse&key=x", asked{endpoint: generateContent, model: "google/g", stream: true, dialect: llm.Gemini}},
+		{"/v1beta/models/g:streamGenerateContent", asked{endpoint: generateContent, model: "g", stream: true, array: true, dialect: llm.Gemini}},
+		{"/v1beta/models/g:countTokens", asked{endpoint: countContent, model: "g", dialect: llm.GeminiCount}},
+		{"/v1beta/models/g:embedContent", asked{endpoint: laterPath, model: "g", dialect: llm.Gemini}},
+		{"/v1beta/cachedContents", asked{endpoint: laterPath, dialect: llm.Gemini}},
+		{"/v4/ai/language-model", asked{endpoint: laterPath, dialect: llm.OpenAI}},
+		{"/healthz", asked{endpoint: healthz, dialect: llm.OpenAI}},
+		{"/readyz", asked{endpoint: readyz, dialect: llm.OpenAI}},
+		{"/", asked{dialect: llm.OpenAI}},
+		{"", asked{dialect: llm.OpenAI}},
+		{"*", asked{dialect: llm.OpenAI}},
 	}
 	for _, tt := range tests {
-		if e, m := surfaceOf([]byte(tt.path)); e != tt.want || m != tt.model {
-			t.Errorf("%q: %v %q, want %v %q", tt.path, e, m, tt.want, tt.model)
+		if got := surfaceOf([]byte(tt.path)); got != tt.want {
+			t.Errorf("%q: %+v, want %+v", tt.path, got, tt.want)
+		}
+	}
+}
+
+func TestEveryEndpointHasANameAndADialect(t *testing.T) {
+	t.Parallel()
+	for e := range numEndpoints {
+		if e.String() == "" || endpoints[e].dialect == "" {
+			t.Errorf("endpoint %d: %+v", e, endpoints[e])
 		}
 	}
 }
 
 func TestRefusedPathsSayWhatIsServed(t *testing.T) {
 	t.Parallel()
-	for e, want := range map[endpoint]int{unknownPath: http.StatusNotFound, laterPath: http.StatusNotImplemented, legacyPath: http.StatusNotFound} {
+	for e, want := range map[endpoint]int{unknownPath: http.StatusNotFound, laterPath: http.StatusNotImplemented, legacyPath: http.StatusNotFound, statePath: http.StatusNotFound} {
 		p := e.refuse([]byte("/v1/x"))
 		if p.Kind.Status() != want || p.Message == "" {
 			t.Errorf("%v: %d %q", e, p.Kind.Status(), p.Message)

@@ -133,8 +133,10 @@ type answerWatch struct {
 	reply         dialect.Reply
 	translate     bool
 	stream        bool // a stream was asked for
-	buf           []byte
-	committed     bool
+	// input is what headers count, for an answer that does not.
+	input     llm.Opt[llm.Tokens]
+	buf       []byte
+	committed bool
 }
 
 func (w *answerWatch) feed(chunk []byte, end bool) ruling {
@@ -181,6 +183,10 @@ func (w *answerWatch) whole() ruling {
 		return r
 	}
 	usage := w.codec.DecodeUsage(w.codec.FindUsage(w.buf))
+	if usage == nil && w.input.Set() {
+		usage = &llm.Usage{Input: w.input}
+		events = append(events, llm.Event{Kind: llm.UsageUpdate, Usage: usage})
+	}
 	if !w.translate {
 		return ruling{do: leaveIt, usage: usage}
 	}

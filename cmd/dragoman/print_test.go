@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,10 +39,15 @@ func TestACreatedKeyIsPrintedWithTheLineThatLetsItIn(t *testing.T) {
 func TestModelsListsWhatIsServed(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	p.file(t, "dragoman.yaml", printedCatalog+"  sim/solo: {targets: [{provider: beta, id: own-id, context: 1000}]}\n")
+	p.file(t, "dragoman.yaml", printedCatalog+"  sim/solo: {targets: [{provider: beta, id: own-id, context: 1000, capabilities: [tools, json_schema], prices: {input: 2.5, output: 10}}]}\n")
 	out, _, status := p.do(t, "models")
-	if status != 0 || !strings.Contains(out, "sim/chat  alpha:chat  beta:chat\n") || !strings.Contains(out, "sim/solo  beta:own-id\n") {
-		t.Errorf("status %d\n%s", status, out)
+	for _, line := range []string{
+		`sim/chat +\? +\? +\? +\? +\? +alpha:chat  beta:chat\n`,
+		`sim/solo +1000 +\? +tools,schema +2.5 +10 +beta:own-id\n`,
+	} {
+		if status != 0 || !regexp.MustCompile(line).MatchString(out) {
+			t.Errorf("status %d, no %s in\n%s", status, line, out)
+		}
 	}
 	out, _, status = p.do(t, "models", "--provider", "alpha", "--json")
 	var rows []modelRow
@@ -54,8 +61,16 @@ func TestModelsListsWhatIsServed(t *testing.T) {
 		t.Errorf("of nobody: %d\n%s", status, errs)
 	}
 	out, _, status = newPlace(t, "OPENAI_API_KEY=fake").do(t, "models")
-	if status != 0 || !strings.Contains(out, "openai/gpt-4o ") {
+	if status != 0 || !regexp.MustCompile(`openai/gpt-4o +128k +16k +tools,images,files,schema +2.5 +10 +openai:gpt-4o\n`).MatchString(out) {
 		t.Errorf("of the environment: %d\n%s", status, out)
+	}
+	out, _, status = newPlace(t, "OPENAI_API_KEY=fake").do(t, "models", "--json")
+	if err := json.Unmarshal([]byte(out), &rows); err != nil || status != 0 {
+		t.Fatalf("status %d, %v\n%s", status, err, out)
+	}
+	i := slices.IndexFunc(rows, func(r modelRow) bool { return r.Model == "openai/gpt-5.5" })
+	if i < 0 || rows[i].Title != "GPT-5.5" || rows[i].Targets[0].Prices.Tiers[0].Output != "45" || !slices.Contains(rows[i].Targets[0].Dialects, "responses") {
+		t.Errorf("a bundled model: %+v", rows)
 	}
 }
 

@@ -3,7 +3,6 @@ package simulator
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"hash/crc32"
 	"net/http"
 	"slices"
@@ -13,6 +12,9 @@ import (
 
 // quoteRunes is how much of the user's message the default answer repeats.
 const quoteRunes = 60
+
+// resultRunes is how much of a tool's result it repeats.
+const resultRunes = 200
 
 // compose decides what the provider says to a request under a script.
 func (p *Provider) compose(a *ask, s *Script, r *Request, now time.Time) *say {
@@ -24,11 +26,15 @@ func (p *Provider) compose(a *ask, s *Script, r *Request, now time.Time) *say {
 		fingerprint: "fp_" + strings.ToLower(d.name(10)),
 		created:     now.Unix(),
 		reasoning:   words(s.Reasoning, d.throw()),
+		redacted:    s.Redacted,
 		wantsUsage:  a.wantsUsage,
 		asked:       a,
 	}
 	out.calls = p.calls(a, s, &d)
 	out.content = p.content(a, s, r, &d)
+	if !s.Echo { // which has the sequences in it
+		out.content, out.stopped = out.content.until(a.stops)
+	}
 	_, pieces := out.content.size()
 	out.finish = "stop"
 	if len(out.calls) > 0 {
@@ -37,6 +43,9 @@ func (p *Provider) compose(a *ask, s *Script, r *Request, now time.Time) *say {
 	if scripted := s.Events > 0 || s.sources() > 0; a.limit > 0 && pieces > a.limit && !scripted {
 		out.content = out.content.first(a.limit)
 		out.finish, pieces = "length", a.limit
+	}
+	if s.Refusal != "" { // in a dialect that answers so
+		out.blocked, out.finish, out.content, out.calls, pieces = s.Refusal, "content_filter", prose{}, nil, 0
 	}
 	out.finish = cmp.Or(s.Finish, out.finish)
 	if !s.NoUsage {
@@ -52,10 +61,14 @@ func (p *Provider) content(a *ask, s *Script, r *Request, d *dice) prose {
 	case s.Silent:
 		return prose{}
 	case s.Echo:
-		text = p.echo(r)
+		text = p.echo(a, r)
 	case text == "" && (s.Events > 0 || s.Size > 0):
 	case text == "" && (s.Tools > 0 || a.choice != ""):
 		return prose{}
+	case text == "" && a.schema != nil:
+		text = fitted(a.schema, d)
+	case text == "" && a.wantsJSON:
+		text = string(append(appendString([]byte(`{"answer":`), p.greeting(a)), '}'))
 	case text == "":
 		text = p.greeting(a)
 	}
@@ -68,22 +81,35 @@ func (p *Provider) greeting(a *ask) string {
 	if p.config.Region != "" {
 		who += " in " + p.config.Region
 	}
-	text := "Hello from " + who + ", answering as " + a.model + "."
-	quote := strings.Join(strings.Fields(strings.ToValidUTF8(a.quote, "")), " ")
-	if runes := []rune(quote); len(runes) > quoteRunes {
-		quote = strings.TrimSpace(string(runes[:quoteRunes])) + "…"
+	var text strings.Builder
+	text.WriteString("Hello from " + who + ", answering as " + a.model + ".")
+	if quote := quoted(a.quote, quoteRunes); quote != "" {
+		text.WriteString(" You said: “" + quote + "”")
 	}
-	if quote != "" {
-		text += " You said: “" + quote + "”"
+	for _, r := range a.results {
+		text.WriteString(" The tool call " + r.id + " returned “" + quoted(r.text, resultRunes) + "”.")
 	}
-	return text + " This provider is simulated, so that is all it has to say."
+	text.WriteString(" This provider is simulated, so that is all it has to say.")
+	return text.String()
 }
 
+// quoted is the beginning of a text on one line, without its marker.
+func quoted(text string, most int) string {
+	quote := strings.Join(strings.Fields(strings.ToValidUTF8(unmarked(text), "")), " ")
+	if runes := []rune(quote); len(runes) > most {
+		quote = strings.TrimSpace(string(runes[:most])) + "…"
+	}
+	return quote
+}
+
+// credentials are the headers that Echo masks.
+var credentials = []string{"Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key", "X-Amz-Security-Token"}
+
 // echo is what was received, as JSON with credentials masked.
-func (p *Provider) echo(r *Request) string {
+func (p *Provider) echo(a *ask, r *Request) string {
 	headers := http.Header{}
 	for name, values := range r.Header {
-		if name == "Authorization" || name == "X-Api-Key" || name == "Api-Key" {
+		if slices.Contains(credentials, name) {
 			masked := make([]string, len(values))
 			for i, v := range values {
 				scheme, key, two := strings.Cut(v, " ")
@@ -95,18 +121,26 @@ func (p *Provider) echo(r *Request) string {
 		}
 		headers[name] = values
 	}
-	text, err := json.Marshal(struct {
-		Provider string          `json:"provider"`
-		Method   string          `json:"method"`
-		Path     string          `json:"path"`
-		Host     string          `json:"host"`
-		Headers  http.Header     `json:"headers"`
-		Body     json.RawMessage `json:"body"`
-	}{p.config.Name, r.Method, r.Path, r.Host, headers, r.Body})
+	text, err := json.Marshal(Echo{p.config.Name, r.Method, maskQuery(r.Path), r.Host, headers, r.Body, a.hear()})
 	if err != nil { // the scanner lets pass what encoding/json refuses
 		return err.Error()
 	}
 	return string(text)
+}
+
+// maskQuery masks the key that Google's APIs take in the query.
+func maskQuery(path string) string {
+	path, query, _ := strings.Cut(path, "?")
+	if query == "" {
+		return path
+	}
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		if key, found := strings.CutPrefix(pair, "key="); found {
+			pairs[i] = "key=" + mask(key)
+		}
+	}
+	return path + "?" + strings.Join(pairs, "&")
 }
 
 // calls plans the tool calls that the script or the client's choice demands.
@@ -131,70 +165,12 @@ func (p *Provider) calls(a *ask, s *Script, d *dice) []call {
 	calls := make([]call, n)
 	for i := range calls {
 		t := tools[i%len(tools)]
-		calls[i] = call{id: "call_" + d.name(24), name: t.name, arguments: arguments(t.parameters, d)}
+		calls[i] = call{id: "call_" + d.name(24), name: t.name, arguments: arguments(t.parameters, d), shape: s.Arguments}
+		if s.Arguments == argumentsEmpty {
+			calls[i].arguments = ""
+		}
 	}
 	return calls
-}
-
-// arguments makes a JSON object that fits the properties of a schema, as far
-// as their types say.
-func arguments(schema []byte, d *dice) string {
-	var properties []byte
-	members(schema, func(name string, value []byte) bool {
-		if name == "properties" {
-			properties = value
-		}
-		return true
-	})
-	out := []byte{'{'}
-	members(properties, func(name string, value []byte) bool {
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		out = append(appendString(out, name), ':')
-		out = append(out, sample(value, d)...)
-		return true
-	})
-	return string(append(out, '}'))
-}
-
-// sample is a value of a schema's type.
-func sample(schema []byte, d *dice) []byte {
-	var s struct {
-		Type  any
-		Enum  []json.RawMessage
-		Const json.RawMessage
-	}
-	if json.Unmarshal(schema, &s) != nil {
-		return []byte("null")
-	}
-	switch {
-	case s.Const != nil:
-		return s.Const
-	case len(s.Enum) > 0:
-		return s.Enum[d.throw()%uint64(len(s.Enum))]
-	}
-	if many, ok := s.Type.([]any); ok && len(many) > 0 {
-		s.Type = many[0]
-	}
-	switch s.Type {
-	case "integer", "number":
-		return fmt.Append(nil, d.throw()%100)
-	case "boolean":
-		return []byte("true")
-	case "array":
-		return []byte("[]")
-	case "object":
-		return []byte(arguments(schema, d))
-	case "null":
-		return []byte("null")
-	}
-	p := words(3, d.throw())
-	n, _ := p.size()
-	for text := range p.blocks(n) {
-		return appendString(nil, strings.TrimSpace(text))
-	}
-	return []byte(`""`)
 }
 
 // count gives the tokens of an answer: one for each content event.
@@ -202,7 +178,7 @@ func (s *say) count(prompt int64, pieces int, u *Usage) *counts {
 	_, thought := s.reasoning.size()
 	c := &counts{prompt: prompt, reasoning: int64(thought), completion: int64(thought + pieces)}
 	for _, call := range s.calls {
-		_, n := call.fragments().size()
+		_, n := call.tokens().size()
 		c.completion += int64(n) + 1
 	}
 	if u == nil {
@@ -216,6 +192,7 @@ func (s *say) count(prompt int64, pieces int, u *Usage) *counts {
 	set(&c.prompt, u.Prompt)
 	set(&c.completion, u.Completion)
 	set(&c.cached, u.Cached)
+	set(&c.written, u.Written)
 	set(&c.reasoning, u.Reasoning)
 	c.total = c.prompt + c.completion
 	set(&c.total, u.Total)

@@ -13,9 +13,7 @@ type dialect struct {
 	name string
 	// route finds an operation of this dialect in a request line and headers.
 	route func(r *Request) (route, bool)
-	// key finds the credential in request headers. authorize takes its place
-	// where a credential is more than a word to compare; nil is no more.
-	key       func(http.Header) string
+	// authorize checks the credential of a request.
 	authorize func(r *Request, c *Config) *failure
 	// read understands a request for what its route asks.
 	read func(rt route, r *Request) (ask, *failure)
@@ -29,6 +27,15 @@ type dialect struct {
 	// errors do; nil is nothing.
 	headers        func(h http.Header, id string)
 	failureHeaders func(h http.Header, f *failure)
+	// embedHeaders adds what embeddings carry; nil is nothing.
+	embedHeaders func(h http.Header, e *embedding)
+	// revise gives a failure the status that the vendor gives it; nil leaves
+	// all as they are.
+	revise func(*failure)
+	// blocks: a refused prompt is an answer, not an error.
+	blocks bool
+	// retryInBody: errors say in their body when to come back, not in a header.
+	retryInBody bool
 	// answer is a JSON answer.
 	answer func(*say) document
 	// events is a stream; its events are valid until the next one.
@@ -37,13 +44,18 @@ type dialect struct {
 	// whose data may also stand as a JSON answer of status 200.
 	failure       func(*failure) []byte
 	streamFailure func(*failure) event
+	// hides tells whether reasoning is not shown as text; nil is never.
+	hides func(*say) bool
 	// garbage is an event of this dialect cut off in its middle.
-	garbage string
+	// garbageName is the type of that event, "" = none.
+	garbage, garbageName string
+	// garble spells garbage as a stream carries it; nil is garbage itself.
+	garble func(rt route) []byte
 }
 
 // dialects are what every provider speaks, by request. The first one that
 // knows the route answers, so those with the longer paths come first.
-var dialects = []*dialect{&openAI}
+var dialects = []*dialect{&bedrock, &gemini, &vertexClaude, &anthropicMessages, &azure, &openAIResponses, &openAI}
 
 // dialectOf finds who speaks to a request. Where nobody does it is OpenAI,
 // whose errors are the most widely understood.
@@ -87,6 +99,11 @@ type wire struct {
 	mediaType string
 	// bare writes an event's data as it is: the dialect has framed it.
 	bare bool
+	// crlf ends lines with both unless the script says otherwise.
+	crlf bool
+	// array makes events the elements of one JSON array, which PartDone closes,
+	// or else the dialect itself.
+	array bool
 }
 
 const sseType = "text/event-stream; charset=utf-8"
@@ -112,6 +129,8 @@ type ask struct {
 	// for any JSON object.
 	schema    []byte
 	wantsJSON bool
+	// stops are sequences that end the content.
+	stops []string
 	// results are those of tools in the last turn.
 	results []result
 	// inputs are the texts to embed, dimensions the length of a vector (0 = the
@@ -119,6 +138,11 @@ type ask struct {
 	inputs     []string
 	dimensions int
 	base64     bool
+	// kinds are the kinds of numbers that vectors are wanted in, in the
+	// vendor's words.
+	kinds []string
+	// repeats is what the answer repeats of the request, spelt by the dialect.
+	repeats []byte
 	// hear gives the whole request in neutral words.
 	hear func() *Heard
 	// raw scripts by provider, from the body, from the marker in the last turn
@@ -145,20 +169,17 @@ type say struct {
 	calls    []call
 	// finish is the reason in OpenAI's words, which scripts use, or a word of
 	// the vendor's own.
-	finish     string
+	finish string
+	// stopped is the stop sequence that ended the content, if one did.
+	stopped    string
 	usage      *counts // nil = not counted
 	wantsUsage bool
-	asked      *ask
-}
-
-// call is a tool call; its arguments are streamed in fragments.
-type call struct {
-	id, name, arguments string
-}
-
-// fragments cuts the arguments as a stream carries them.
-func (c call) fragments() prose {
-	return prose{text: c.arguments, total: len(c.arguments), piece: 8}
+	// blocked is the code with which a script refuses the prompt, in dialects
+	// that answer so.
+	blocked string
+	asked   *ask
+	// hidden: the reasoning is not shown as text, piece by piece.
+	hidden bool
 }
 
 // counts are the tokens of an answer. The prompt includes what is read from and
@@ -204,7 +225,7 @@ const (
 	unsupportedParameter
 	contentRefused
 	payloadTooLarge
-	invalidRequest // subject is the field, detail the vendor's whole sentence
+	invalidRequest // subject is the field, detail the vendor's whole sentence, word its code
 )
 
 // failure is an error answer in neutral words.
@@ -213,16 +234,21 @@ type failure struct {
 	reason  reason
 	subject string // the model, parameter, path or key it is about
 	detail  string
+	word    string
 	// prompt is the size of the prompt in tokens, retryAfter in seconds; 0 is
 	// unknown.
 	prompt     int64
 	retryAfter int
 	// code and message override the dialect's own words.
 	code, message string
+	// extra is what the dialect itself adds to its error.
+	extra []byte
 	// route is what was asked; midway that the failure stands in an answer of
 	// status 200.
 	route  route
 	midway bool
+	// sent is the number of events before it, in a stream.
+	sent int
 }
 
 // invalid is a failure of status 400 in the vendor's own sentence.

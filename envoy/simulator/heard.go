@@ -153,7 +153,7 @@ func (h *Heard) reading(rt route, conversation []byte) ask {
 		route: rt, hear: func() *Heard { return h },
 		limit: int(h.MaxTokens), schema: h.Schema, wantsJSON: h.JSON,
 		prompt: int64(len(conversation)+3) / 4, seed: uint64(crc32.Checksum(conversation, castagnoli)),
-		inputs: h.Inputs, dimensions: h.Dimensions,
+		stops: h.Stop, inputs: h.Inputs, dimensions: h.Dimensions,
 	}
 	a.model, a.stream = h.Model, h.Stream
 	a.tools = func() (all []tool) {

@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -30,4 +32,53 @@ func urlPart(kind, url string) (HeardPart, bool) {
 		return HeardPart{}, false
 	}
 	return mediaPart(kind, mediaType, data)
+}
+
+// compact is a JSON text without insignificant space; what is no JSON becomes a
+// JSON string, so that it can be shown.
+func compact(text []byte) json.RawMessage {
+	var b bytes.Buffer
+	if len(text) == 0 {
+		return nil
+	}
+	if json.Compact(&b, text) != nil {
+		return appendString(nil, string(text))
+	}
+	return b.Bytes()
+}
+
+// textOf joins the texts of parts by newlines.
+func textOf(parts []HeardPart) string {
+	var texts []string
+	for _, p := range parts {
+		if p.Kind == "text" {
+			texts = append(texts, p.Text)
+		}
+	}
+	return strings.Join(texts, "\n")
+}
+
+// mediaOf are the parts that are no text.
+func mediaOf(parts []HeardPart) (media []HeardPart) {
+	for _, p := range parts {
+		if p.Kind != "text" {
+			media = append(media, p)
+		}
+	}
+	return media
+}
+
+// stringOrList reads a JSON string or list of strings.
+type stringOrList []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *stringOrList) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		if *l = nil; string(data) != "null" {
+			*l = stringOrList{one}
+		}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(l))
 }

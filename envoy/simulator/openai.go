@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -10,13 +11,14 @@ import (
 )
 
 // openAI is the chat completions API as OpenAI serves it (API reference,
-// "Chat" and "Models"), which most vendors copy.
+// "Chat", "Embeddings" and "Models"), which most vendors copy.
 var openAI = dialect{
 	name:          "openai-chat",
 	route:         openAIRoute,
-	key:           openAIKey,
+	authorize:     openAIAuthorize,
 	read:          openAIRead,
 	models:        openAIModels,
+	embed:         openAIEmbed,
 	headers:       openAIHeaders,
 	answer:        openAIAnswer,
 	events:        openAIEvents,
@@ -30,10 +32,30 @@ func openAIRoute(r *Request) (route, bool) {
 	switch {
 	case strings.HasSuffix(path, "/chat/completions"):
 		return route{op: opChat}, true
+	case strings.HasSuffix(path, "/embeddings"):
+		return route{op: opEmbeddings}, true
 	case strings.HasSuffix(path, "/models"):
 		return route{op: opModels, method: http.MethodGet}, true
 	}
 	return route{}, false
+}
+
+// openAIAuthorize takes a bearer token and, at the paths of Azure's form of
+// this API, a key of the resource.
+func openAIAuthorize(r *Request, c *Config) *failure {
+	key := openAIKey(r.Header)
+	if strings.Contains(r.Path, "/openai/") {
+		key = azureKey(r.Header)
+	}
+	return c.compare(key)
+}
+
+// compare refuses a key that is not the one to expect.
+func (c *Config) compare(key string) *failure {
+	if c.Key == "" || key == string(c.Key) {
+		return nil
+	}
+	return &failure{status: http.StatusUnauthorized, reason: wrongKey, subject: key}
 }
 
 func openAIKey(h http.Header) string {
@@ -56,13 +78,23 @@ func openAIHeaders(h http.Header, id string) {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func openAIRead(rt route, r *Request) (ask, *failure) {
-	body := r.Body
+	if rt.op == opEmbeddings {
+		return embeddingRead("openai-chat", rt, r)
+	}
+	return chatRead("openai-chat", rt, r)
+}
+
+// chatRead understands a chat request of the dialect of a name. Its messages
+// are walked over, not decoded, unless they need a closer look.
+func chatRead(name string, rt route, r *Request) (ask, *failure) {
 	a := ask{route: rt}
-	var messages []byte
-	ok := members(body, func(name string, value []byte) bool {
+	var messages, format []byte
+	ok := members(r.Body, func(name string, value []byte) bool {
 		switch name {
 		case "model":
-			a.model, _ = unquote(value)
+			if rt.model == "" {
+				a.model, _ = unquote(value)
+			}
 		case "messages":
 			messages = value
 		case "stream":
@@ -78,6 +110,13 @@ func openAIRead(rt route, r *Request) (ask, *failure) {
 			a.tools = func() []tool { return openAITools(value) }
 		case "tool_choice":
 			a.choice = openAIChoice(value)
+		case "response_format":
+			format = value
+		case "stop":
+			var stops stringOrList
+			if json.Unmarshal(value, &stops) == nil {
+				a.stops = stops
+			}
 		case "sim":
 			a.sim = value
 		}
@@ -100,7 +139,25 @@ func openAIRead(rt route, r *Request) (ask, *failure) {
 	a.wantsUsage = a.wantsUsage && a.stream
 	a.prompt = int64(len(messages)+3) / 4
 	a.seed = uint64(crc32.Checksum(messages, castagnoli))
-	return a, nil
+	a.hear = func() *Heard { h, _ := openAIHear(name, a.model, r.Body); return h }
+	f := a.lookCloser(name, r.Body, messages, format)
+	return a, f
+}
+
+// lookCloser decodes a chat request that has more in it than texts.
+func (a *ask) lookCloser(name string, body, messages, format []byte) *failure {
+	var f chatFormat
+	if json.Unmarshal(format, &f) == nil {
+		a.schema, a.wantsJSON = f.JSONSchema.Schema, f.Type == "json_object"
+	}
+	tools := bytes.Contains(messages, []byte(`"tool`))
+	if !tools && !bytes.Contains(messages, []byte(markerOpen)) {
+		return nil
+	}
+	h, all := openAIHear(name, a.model, body)
+	heard := h.reading(a.route, nil)
+	a.results, a.marker = heard.results, heard.marker
+	return openAIOrder(all)
 }
 
 // quoteBytes is how much of a message is read to quote it.

@@ -9,7 +9,7 @@ import (
 func openAIAnswer(s *say) document {
 	head := openAIStart(nil, s, "chat.completion")
 	head = append(head, `,"choices":[{"index":0,"message":{"role":"assistant"`...)
-	if n, _ := s.reasoning.size(); n > 0 {
+	if n, _ := s.reasoning.size(); n > 0 && !s.redacted {
 		head = append(head, `,"reasoning_content":"`...)
 		for piece := range s.reasoning.blocks(n) {
 			head = appendEscaped(head, piece)
@@ -79,6 +79,9 @@ func openAIUsage(dst []byte, u *counts) []byte {
 	dst = strconv.AppendInt(append(dst, `,"completion_tokens":`...), u.completion, 10)
 	dst = strconv.AppendInt(append(dst, `,"total_tokens":`...), u.total, 10)
 	dst = strconv.AppendInt(append(dst, `,"prompt_tokens_details":{"cached_tokens":`...), u.cached, 10)
+	if u.written > 0 {
+		dst = strconv.AppendInt(append(dst, `,"cache_write_tokens":`...), u.written, 10)
+	}
 	dst = strconv.AppendInt(append(dst, `,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":`...), u.reasoning, 10)
 	return append(dst, `,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}`...)
 }
@@ -111,7 +114,11 @@ func openAIEvents(s *say) iter.Seq[event] {
 		if s.wantsUsage && s.usage != nil {
 			c.rest = []byte(`,"usage":null}`)
 		}
-		if !c.prelude(s) || !c.prose("reasoning_content", s.reasoning) || !c.prose("content", s.content) || !c.calls(s.calls) {
+		thought := s.reasoning
+		if s.redacted {
+			thought = prose{}
+		}
+		if !c.prelude(s) || !c.prose("reasoning_content", thought) || !c.prose("content", s.content) || !c.calls(s.calls) {
 			return
 		}
 		c.buf = append(append(c.buf[:0], c.start...), `{},"logprobs":null,"finish_reason":`...)
@@ -153,20 +160,16 @@ func (c *chunks) prose(member string, p prose) bool {
 }
 
 func (c *chunks) calls(calls []call) bool {
-	for i, call := range calls {
-		if !c.delta(PartContent, func(dst []byte) []byte {
-			dst = strconv.AppendInt(append(dst, `"tool_calls":[{"index":`...), int64(i), 10)
-			return append(appendCall(append(dst, `,"id":`...), call, ""), `}]`...)
+	for step := range callSteps(calls, true) {
+		call := calls[step.index]
+		if !step.closes && !c.delta(PartContent, func(dst []byte) []byte {
+			dst = strconv.AppendInt(append(dst, `"tool_calls":[{"index":`...), int64(step.index), 10)
+			if step.opens {
+				return append(appendCall(append(dst, `,"id":`...), call, call.opening()), `}]`...)
+			}
+			return append(appendString(append(dst, `,"function":{"arguments":`...), step.piece), `}}]`...)
 		}) {
 			return false
-		}
-		for piece := range call.fragments().pieces() {
-			if !c.delta(PartContent, func(dst []byte) []byte {
-				dst = strconv.AppendInt(append(dst, `"tool_calls":[{"index":`...), int64(i), 10)
-				return append(appendString(append(dst, `,"function":{"arguments":`...), piece), `}}]`...)
-			}) {
-				return false
-			}
 		}
 	}
 	return true

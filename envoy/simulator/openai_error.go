@@ -64,6 +64,8 @@ func openAIReason(f *failure) openAIWords {
 		return openAIWords{invalid, "model_not_found", "", "The model `" + f.subject + "` does not exist or you do not have access to it."}
 	case badScript:
 		return openAIWords{invalid, "invalid_script", f.subject, f.subject + ": " + f.detail}
+	case invalidRequest:
+		return openAIWords{invalid, f.word, f.subject, f.detail}
 	case payloadTooLarge:
 		return openAIWords{invalid, "request_too_large", "", "Request body is too large."}
 	case promptTooLong:

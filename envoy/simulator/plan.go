@@ -83,7 +83,7 @@ func (x *exchange) plan() *plan {
 	if f != nil {
 		return x.refuse(&Script{}, f)
 	}
-	if f = x.scripted(s, &a); f != nil {
+	if f = x.scripted(s, &a); f != nil && !x.blocks(f, &a) {
 		return x.refuse(s, f)
 	}
 	if a.op != opModels && !x.serves(a.model) {
@@ -95,9 +95,15 @@ func (x *exchange) plan() *plan {
 	case opModels:
 		pl.body.head = x.speaks.models(x.config.Name, x.now.Unix(), x.config.Models)
 	case opCount:
+		if s.Usage != nil && s.Usage.Prompt != nil {
+			a.prompt = *s.Usage.Prompt
+		}
 		pl.body.head = x.speaks.count(&a)
 	case opEmbeddings:
-		pl.body.head = x.speaks.embed(&a, x.embedding(&a, s))
+		e := x.embedding(&a, s)
+		if pl.body.head = x.speaks.embed(&a, e); x.speaks.embedHeaders != nil {
+			x.speaks.embedHeaders(pl.header, e)
+		}
 		pl.tokens.prompt = a.prompt
 	default:
 		x.planChat(pl, s, &a)
@@ -109,9 +115,16 @@ func (x *exchange) plan() *plan {
 	return pl
 }
 
+// blocks tells whether a failure is an answer that says nothing: a prompt that
+// is refused, in a dialect that answers so.
+func (x *exchange) blocks(f *failure, a *ask) bool {
+	return f.reason == contentRefused && f.status == http.StatusBadRequest && x.speaks.blocks && a.op == opChat
+}
+
 // planChat plans what is said, as a stream or in one piece.
 func (x *exchange) planChat(pl *plan, s *Script, a *ask) {
 	said := x.compose(a, s, x.asked, x.now)
+	said.hidden = said.redacted || x.speaks.hides != nil && x.speaks.hides(said)
 	if x.speaks.headers != nil {
 		x.speaks.headers(pl.header, said.id)
 	}
@@ -156,6 +169,9 @@ func (p *Provider) scripted(s *Script, a *ask) *failure {
 // refuse plans an error answer; what the script breaks, it breaks too.
 func (x *exchange) refuse(s *Script, f *failure) *plan {
 	f.code, f.message, f.route = s.Code, s.Message, x.route
+	if x.speaks.revise != nil {
+		x.speaks.revise(f)
+	}
 	pl := x.begin(s, f.status)
 	pl.header.Set("Content-Type", "application/json")
 	if x.speaks.failureHeaders != nil {
@@ -164,6 +180,9 @@ func (x *exchange) refuse(s *Script, f *failure) *plan {
 	pl.body.head = x.speaks.failure(f)
 	x.planBody(pl, s)
 	pl.dress(s, wire{}, false)
+	if x.speaks.retryInBody && s.Headers["Retry-After"] == nil {
+		pl.header.Del("Retry-After")
+	}
 	return pl
 }
 

@@ -8,11 +8,11 @@ import (
 
 // breach is where a stream is broken and what stands there.
 type breach struct {
-	at     Place // "" = nowhere
-	half   int   // content events before Mid
-	last   *event
-	wait   time.Duration // before last
-	goesOn bool          // after last the stream continues
+	at     Place                // "" = nowhere
+	half   int                  // content events before Mid
+	last   func(sent int) event // nil = nothing
+	wait   time.Duration        // before last
+	goesOn bool                 // after last the stream continues
 }
 
 // due tells whether the breach stands before an event.
@@ -23,7 +23,8 @@ func (b *breach) due(next Part, contents int) bool {
 	case Prelude:
 		return next != PartPrelude
 	case Mid:
-		return next != PartPrelude && contents >= b.half
+		// Where calls come whole there are fewer events than pieces.
+		return next != PartPrelude && (contents >= b.half || next == PartFinish)
 	}
 	return false
 }
@@ -45,12 +46,20 @@ func (x *exchange) planStream(pl *plan, s *Script, said *say) {
 	}
 	switch b {
 	case errorFirst, errorAfterRole, errorMid:
-		ev := x.speaks.streamFailure(x.midway(s))
-		cut.last = &ev
+		f := x.midway(s)
+		cut.last = func(sent int) event { f.sent = sent; return x.speaks.streamFailure(f) }
 	case garbledFirst, garbledMid:
-		cut.last, cut.goesOn = &event{part: PartError, data: []byte(x.speaks.garbage)}, true
+		cut.last, cut.goesOn = func(int) event { return event{part: PartError, name: x.speaks.garbageName, data: x.garbled()} }, true
 	}
 	pl.stream = s.frames(x.speaks.events(said), cut, said.asked.framing)
+}
+
+// garbled is garbage as a stream carries it.
+func (x *exchange) garbled() []byte {
+	if x.speaks.garble != nil {
+		return x.speaks.garble(x.route)
+	}
+	return []byte(x.speaks.garbage)
 }
 
 // frames spells events and puts pauses, batches and the breach between them.
@@ -69,7 +78,7 @@ func (s *Script) frames(events iter.Seq[event], cut *breach, in wire) iter.Seq[f
 		for ev := range events {
 			if !broken && cut.due(ev.part, contents) {
 				broken = true
-				if cut.last != nil && !send(*cut.last, cut.wait) || !cut.goesOn {
+				if cut.last != nil && !send(cut.last(sent), cut.wait) || !cut.goesOn {
 					return
 				}
 			}
@@ -89,6 +98,9 @@ func (s *Script) frames(events iter.Seq[event], cut *breach, in wire) iter.Seq[f
 // pieces is the number of content events of a stream.
 func (s *say) pieces() int {
 	_, thought := s.reasoning.size()
+	if s.hidden {
+		thought = 0
+	}
 	_, n := s.content.size()
 	for _, c := range s.calls {
 		_, fragments := c.fragments().size()
@@ -98,17 +110,20 @@ func (s *say) pieces() int {
 }
 
 // framing spells events as server-sent events (HTML Living Standard, 9.2), or
-// bare.
+// bare, or as elements of an array.
 type framing struct {
-	bare     bool
+	wire
+	begun    bool // an event has been spelt
 	eol      []byte
 	comments []byte
 	buf      []byte
 }
 
 func newFraming(s *Script, in wire) *framing {
-	f := &framing{bare: in.bare, eol: []byte(map[string]string{"crlf": "\r\n", "cr": "\r"}[s.EOL])}
-	if len(f.eol) == 0 {
+	f := &framing{wire: in, eol: []byte(map[string]string{"crlf": "\r\n", "cr": "\r"}[s.EOL])}
+	if len(f.eol) == 0 && in.crlf && s.EOL == "" {
+		f.eol = []byte("\r\n")
+	} else if len(f.eol) == 0 {
 		f.eol = []byte("\n")
 	}
 	f.comments = bytes.Repeat(append([]byte(": ping"), append(f.eol, f.eol...)...), s.Comments)
@@ -117,7 +132,16 @@ func newFraming(s *Script, in wire) *framing {
 
 // spell gives the bytes of an event, valid until the next call.
 func (f *framing) spell(ev event) []byte {
-	if f.bare {
+	if f.array && ev.part != PartDone {
+		separator := "\n,\r\n"
+		if !f.begun {
+			separator = "["
+		}
+		f.begun = true
+		f.buf = append(append(f.buf[:0], separator...), ev.data...)
+		return f.buf
+	}
+	if f.bare || f.array {
 		return ev.data
 	}
 	f.buf = append(f.buf[:0], f.comments...)

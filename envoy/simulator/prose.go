@@ -158,6 +158,25 @@ func (p prose) first(n int) prose {
 	return p
 }
 
+// until is explicit text before the first of some sequences, which it names.
+func (p prose) until(stops []string) (prose, string) {
+	end, met := len(p.text), ""
+	for _, stop := range stops {
+		if i := strings.Index(p.text, stop); stop != "" && i >= 0 && i < end {
+			end, met = i, stop
+		}
+	}
+	switch {
+	case met == "":
+		return p, ""
+	case end == 0:
+		return prose{}, met
+	}
+	p.text, p.total, p.runes = p.text[:end], end, utf8.RuneCountInString(p.text[:end])
+	p.events = min(p.events, p.runes)
+	return p, met
+}
+
 // blocks yields the first n bytes in large pieces.
 func (p prose) blocks(n int) iter.Seq[string] {
 	return func(yield func(string) bool) {

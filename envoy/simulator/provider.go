@@ -22,7 +22,8 @@ type Config struct {
 	Name string
 	// Region is mentioned in greetings; may be empty.
 	Region string
-	// Key is the bearer token to expect; empty accepts any, and none.
+	// Key is the bearer token or API key to expect, wherever the vendor takes
+	// it; empty accepts any, and none.
 	Key Secret
 	// AccessKeys open what is signed as AWS asks; with none any well-formed
 	// signature does, unless Key is set.
@@ -139,24 +140,13 @@ func (p *Provider) admit(asked *Request, tooLong bool) *plan {
 	case asked.Method != method:
 		return x.refuse(&Script{}, &failure{status: http.StatusMethodNotAllowed, reason: wrongMethod, subject: method})
 	}
-	if f := x.authorize(); f != nil {
+	if f := x.speaks.authorize(asked, &p.config); f != nil {
 		return x.refuse(&Script{}, f)
 	}
 	if tooLong {
 		return x.refuse(&Script{}, &failure{status: http.StatusRequestEntityTooLarge, reason: payloadTooLarge})
 	}
 	return x.plan()
-}
-
-// authorize checks the credential of a request.
-func (x *exchange) authorize() *failure {
-	if x.speaks.authorize != nil {
-		return x.speaks.authorize(x.asked, &x.config)
-	}
-	if key := x.speaks.key(x.asked.Header); x.config.Key != "" && key != string(x.config.Key) {
-		return &failure{status: http.StatusUnauthorized, reason: wrongKey, subject: key}
-	}
-	return nil
 }
 
 func (p *Provider) serves(model string) bool {

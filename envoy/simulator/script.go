@@ -60,7 +60,8 @@ type Script struct {
 	// Empty answers with an empty body.
 	Empty bool `sim:"empty"`
 
-	// NoDone leaves the stream's end marker out after the finish.
+	// NoDone leaves the stream's end marker out after the finish, where the
+	// vendor has one.
 	NoDone bool `sim:"no_done"`
 	// NoUsage counts nothing, even where the client asks.
 	NoUsage bool `sim:"no_usage"`
@@ -75,7 +76,7 @@ type Script struct {
 	Text string `sim:"text"`
 	// Silent says nothing at all: prelude and finish only.
 	Silent bool `sim:"silent"`
-	// Echo says what was received, as JSON; credentials are masked.
+	// Echo says what was received, as the JSON of Echo; credentials are masked.
 	Echo bool `sim:"echo"`
 	// TokensBytes is the size of the content of one event, at most 64 KiB.
 	TokensBytes int `sim:"tokens_bytes"`
@@ -84,9 +85,16 @@ type Script struct {
 	// Tools is the number of parallel tool calls, at most 128. Their names are
 	// the request's tools in turn, their arguments fit the schemas.
 	Tools int `sim:"tools"`
+	// Arguments is how a stream carries those of calls: in pieces (default),
+	// "whole", "first", "last", "mixed" or "empty", which is none at all.
+	Arguments string `sim:"arguments"`
 	// Reasoning is the number of reasoning deltas before the content.
 	Reasoning int `sim:"reasoning"`
-	// Finish overrides the finish reason.
+	// Redacted gives the reasoning encrypted only or, where the vendor has no
+	// form for that, counts it only.
+	Redacted bool `sim:"redacted"`
+	// Finish overrides the finish reason: one of OpenAI's words, which every
+	// dialect translates, or a word of the vendor's own.
 	Finish string `sim:"finish"`
 	// Usage overrides single counts.
 	Usage *Usage `sim:"usage"`
@@ -138,6 +146,7 @@ type Usage struct {
 	Completion *int64 `json:"completion_tokens,omitempty"`
 	Total      *int64 `json:"total_tokens,omitempty"`
 	Cached     *int64 `json:"cached_tokens,omitempty"`
+	Written    *int64 `json:"cache_write_tokens,omitempty"`
 	Reasoning  *int64 `json:"reasoning_tokens,omitempty"`
 }
 
@@ -262,6 +271,7 @@ func (s *Script) validateWords() error {
 		{"hang", string(s.Hang), []string{"headers", "body", "prelude", "mid"}},
 		{"reset", string(s.Reset), []string{"before", "headers", "prelude", "mid"}},
 		{"close", string(s.Close), []string{"before", "headers", "prelude", "mid"}},
+		{"arguments", s.Arguments, []string{argumentsWhole, argumentsFirst, argumentsLast, argumentsMixed, argumentsEmpty}},
 		{"eol", s.EOL, []string{"lf", "crlf", "cr"}},
 		{"refusal", s.Refusal, []string{"content_policy_violation", "content_filter"}},
 	} {

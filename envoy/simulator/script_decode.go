@@ -108,7 +108,7 @@ func want(v reflect.Value) string {
 	case Headers:
 		return "object of strings or lists of strings that make headers"
 	case *Usage:
-		return "object of prompt_tokens, completion_tokens, total_tokens, cached_tokens, reasoning_tokens"
+		return "object of prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens, reasoning_tokens"
 	}
 	switch v.Kind() {
 	case reflect.Bool:

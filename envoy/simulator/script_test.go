@@ -42,7 +42,7 @@ func TestBadScriptsAreRefusedPrecisely(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{`[]`, "want a JSON object"},
 		{`{"status":503`, "want a JSON object"},
-		{`{"stauts":503}`, "stauts: unknown field, known are batch, chunked"},
+		{`{"stauts":503}`, "stauts: unknown field, known are arguments, batch, chunked"},
 		{`{"Status":503}`, "Status: unknown field"},
 		{`{"status":503,"status":500}`, "status: given twice"},
 		{`{"status":"503"}`, `status: "503" is no whole number`},

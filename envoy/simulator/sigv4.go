@@ -64,9 +64,12 @@ func verifySigV4(r *Request, service string, keys []AccessKey, now time.Time) *s
 	if bad := sig.checkHeaders(r.Header); bad != nil {
 		return bad
 	}
+	if !statedHash(r.Header, r.Body) {
+		return invalidSignature("The provided 'x-amz-content-sha256' header does not match what was computed.")
+	}
 	canonical := canonicalRequest(r, sig.headers)
 	toSign := stringToSign(stamp, sig.scope(), canonical)
-	want := hex.EncodeToString(mac(signingKey(string(keys[i].Secret), sig), toSign))
+	want := hex.EncodeToString(hmacSHA256(signingKey(string(keys[i].Secret), sig), toSign))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(sig.value)) == 0 {
 		return invalidSignature("The request signature we calculated does not match the signature you provided. " +
 			"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.\n\n" +
@@ -84,33 +87,32 @@ func invalidSignature(message string) *sigV4Failure {
 //
 //	AWS4-HMAC-SHA256 Credential=…/20260102/eu-west-1/bedrock/aws4_request, SignedHeaders=host;x-amz-date, Signature=…
 func parseSigV4(header string) (signature, *sigV4Failure) {
-	incomplete := func(message string) (signature, *sigV4Failure) {
-		return signature{}, &sigV4Failure{"IncompleteSignatureException", message}
-	}
+	var s signature
+	incomplete := func(message string) *sigV4Failure { return &sigV4Failure{"IncompleteSignatureException", message} }
 	if header == "" {
-		return signature{}, &sigV4Failure{"MissingAuthenticationTokenException", "Missing Authentication Token"}
+		return s, &sigV4Failure{"MissingAuthenticationTokenException", "Missing Authentication Token"}
 	}
 	rest, ok := strings.CutPrefix(header, sigV4Algorithm+" ")
 	if !ok {
 		algorithm, _, _ := strings.Cut(header, " ")
-		return incomplete("Unsupported AWS 'algorithm': '" + algorithm + "'")
+		return s, incomplete("Unsupported AWS 'algorithm': '" + algorithm + "'")
 	}
 	parts := map[string]string{}
 	for part := range strings.SplitSeq(rest, ",") {
 		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
 		if _, twice := parts[name]; !ok || twice {
-			return incomplete("'" + part + "' not a valid key=value pair (missing equal-sign) in Authorization header: '" + header + "'.")
+			return s, incomplete("'" + part + "' not a valid key=value pair (missing equal-sign) in Authorization header: '" + header + "'.")
 		}
 		parts[name] = value
 	}
 	for _, name := range [...]string{"Credential", "Signature", "SignedHeaders"} {
 		if parts[name] == "" {
-			return incomplete("Authorization header requires '" + name + "' parameter. Authorization=" + header)
+			return s, incomplete("Authorization header requires '" + name + "' parameter. Authorization=" + header)
 		}
 	}
 	scope := strings.Split(parts["Credential"], "/")
 	if len(scope) != 5 {
-		return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '" +
+		return s, incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '" +
 			parts["Credential"] + "'")
 	}
 	return signature{
@@ -285,12 +287,12 @@ func stringToSign(stamp, scope, canonical string) string {
 func signingKey(secret string, s signature) []byte {
 	key := []byte("AWS4" + secret)
 	for _, part := range [...]string{s.date, s.region, s.service, s.end} {
-		key = mac(key, part)
+		key = hmacSHA256(key, part)
 	}
 	return key
 }
 
-func mac(key []byte, text string) []byte {
+func hmacSHA256(key []byte, text string) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte(text))
 	return h.Sum(nil)

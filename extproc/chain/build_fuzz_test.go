@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -94,7 +95,7 @@ func checkChain(t *testing.T, in Input, ch Chain) {
 func checkTarget(t *testing.T, in Input, got Target) {
 	t.Helper()
 	known, ok := got.Model.Target(got.Provider.Name)
-	if !ok || known != got.Target || !slices.Contains(in.Order[got.Model.Name], got.Provider.Name) {
+	if !ok || !reflect.DeepEqual(known, got.Target) || !slices.Contains(in.Order[got.Model.Name], got.Provider.Name) {
 		t.Errorf("%v stands not both in the catalog and in the order", written([]Target{got}))
 	}
 	if len(in.Options.Only) > 0 && !slices.ContainsFunc(in.Options.Only, func(slug string) bool { return named(slug, got) }) {

@@ -222,7 +222,7 @@ func TestBuildRefuses(t *testing.T) {
 			name: "sorting", model: "acme/big", options: dialect.Options{Sort: "ttft"},
 			want: llm.Problem{
 				Kind: llm.InvalidRequest, Param: "providerOptions.gateway.sort",
-				Message: `Sorting targets by "ttft" is not supported yet; leave sort out to use the gateway's order.`,
+				Message: `Sorting targets by "ttft" is not supported yet; write "cost" or leave sort out to use the gateway's order.`,
 			},
 		},
 		{

@@ -19,12 +19,26 @@ type Target struct {
 	catalog.Target
 }
 
+// Is tells whether both are the same model at the same provider.
+func (t Target) Is(other Target) bool {
+	return t.Model == other.Model && t.Provider == other.Provider
+}
+
 // Chain is the targets of one request: attempt n (from 1) is for Targets[n-1].
 type Chain struct {
 	Targets []Target
 	// Override is set if Targets are not exactly what the model's route lists:
 	// then the chain has to travel with the request.
 	Override bool
+	// Skipped are the targets that were passed over because they cannot do what
+	// the request needs.
+	Skipped []Skip
+}
+
+// Skip is a target that was passed over.
+type Skip struct {
+	Provider, Model string // public names
+	Why             string // what it lacks: "images and tools", "context", "output"
 }
 
 // Order is, by public model name, the names of the providers that the model's
@@ -38,10 +52,11 @@ type Input struct {
 	Order   Order
 	Model   *catalog.Model // the model asked for
 	Options dialect.Options
-	// Needs are what the request needs of a target. The catalog does not tell
-	// what targets are able to do, so none is passed over for them.
-	Needs       llm.Needs
-	InputTokens int64 // an estimate
+	// Needs are what the request needs of a target.
+	Needs llm.Needs
+	// InputTokens is an estimate by the size of the request. It says nothing of
+	// one that holds pictures, files or sounds.
+	InputTokens int64
 	MaxTokens   int64 // of output, as the client limits them; 0 = not said
 	// Cooling may be nil: nobody asked for a pause.
 	Cooling *Cooling
@@ -73,20 +88,22 @@ func Build(in Input) (Chain, *llm.Problem) {
 	if len(targets) == 0 {
 		return Chain{}, in.nothing(only)
 	}
-	need := in.tokens()
-	targets = prefer(targets, func(t *Target) bool { return t.Context == 0 || t.Context >= need })
+	targets, skipped, p := in.fitting(targets)
+	if p != nil {
+		return Chain{}, p
+	}
 	if in.Cooling.any(in.Now) {
 		targets = prefer(targets, func(t *Target) bool { return !in.Cooling.Rests(*t, in.Now) })
 	}
 	targets = targets[:min(len(targets), MaxTargets)]
 	if len(targets) == 1 {
-		return Chain{Targets: append(targets, targets[0]), Override: true}, nil
+		return Chain{Targets: append(targets, targets[0]), Override: true, Skipped: skipped}, nil
 	}
-	return Chain{Targets: targets, Override: in.differs(targets)}, nil
+	return Chain{Targets: targets, Override: in.differs(targets), Skipped: skipped}, nil
 }
 
 // appendModel appends the ready targets of a model in the order of its route,
-// those that the client named first.
+// or by price, those that the client named first.
 func (in *Input) appendModel(dst []Target, m *catalog.Model, only []*catalog.Provider) []Target {
 	start := len(dst)
 	for _, name := range in.Order[m.Name] {
@@ -95,6 +112,9 @@ func (in *Input) appendModel(dst []Target, m *catalog.Model, only []*catalog.Pro
 			dst = append(dst, Target{Model: m, Target: t})
 		}
 	}
+	if in.Options.Sort == sortCost {
+		in.cheapestFirst(dst[start:])
+	}
 	in.reorder(dst[start:])
 	return dst
 }
@@ -102,6 +122,9 @@ func (in *Input) appendModel(dst []Target, m *catalog.Model, only []*catalog.Pro
 // tokens is what the target's context must hold.
 func (in *Input) tokens() int64 {
 	input, output := max(in.InputTokens, 0), max(in.MaxTokens, 0)
+	if in.Needs&media != 0 {
+		input = 0
+	}
 	if output > math.MaxInt64-input {
 		return math.MaxInt64
 	}

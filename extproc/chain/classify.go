@@ -111,7 +111,7 @@ func (o *Outcome) told() Reason {
 	switch o.Problem.Kind {
 	case llm.ContextLength:
 		return ContextLength
-	case llm.Unsupported:
+	case llm.Unsupported, llm.Inexpressible:
 		return UnsupportedFeature
 	case llm.Refused:
 		return Refused

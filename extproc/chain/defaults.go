@@ -3,6 +3,7 @@ package chain
 import (
 	"math"
 
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
@@ -12,10 +13,12 @@ type Defaults struct {
 	chains map[*catalog.Model]ready
 }
 
-// ready is a default chain and the tokens that all of its targets hold.
+// ready is a default chain and what all of its targets can do.
 type ready struct {
 	chain Chain
-	room  int64
+	room  int64 // tokens of input and output
+	most  int64 // tokens of output
+	able  llm.Needs
 }
 
 // NewDefaults builds the default chain of each model that has a ready target.
@@ -26,13 +29,20 @@ func NewDefaults(c *catalog.Catalog, order Order) *Defaults {
 		if p != nil {
 			continue
 		}
-		room := int64(math.MaxInt64)
+		r := ready{chain: ch, room: math.MaxInt64, most: math.MaxInt64, able: llm.AllNeeds}
 		for i := range ch.Targets {
-			if limit := ch.Targets[i].Context; limit > 0 {
-				room = min(room, limit)
+			t := &ch.Targets[i]
+			if t.Context > 0 {
+				r.room = min(r.room, t.Context)
+			}
+			if t.Output > 0 {
+				r.most = min(r.most, t.Output)
+			}
+			if t.Judged {
+				r.able &= t.Able
 			}
 		}
-		d.chains[m] = ready{ch, room}
+		d.chains[m] = r
 	}
 	return d
 }
@@ -50,7 +60,10 @@ func (d *Defaults) Chain(m *catalog.Model) (ch Chain, ok bool) {
 // must not be changed.
 func (d *Defaults) For(in Input) (ch Chain, ok bool) {
 	r, ok := d.chains[in.Model]
-	if !ok || !in.Options.Empty() || !in.allowed(in.Model) || in.tokens() > r.room {
+	if !ok || !in.Options.Empty() || !in.allowed(in.Model) {
+		return Chain{}, false
+	}
+	if in.tokens() > r.room || in.MaxTokens > r.most || in.Needs.Missing(r.able) != 0 {
 		return Chain{}, false
 	}
 	if in.Cooling.any(in.Now) {

@@ -27,8 +27,8 @@ func (in *Input) check() *llm.Problem {
 	if !in.allowed(in.Model) {
 		return forbidden(in.Model, "model")
 	}
-	if o.Sort != "" {
-		return invalid(paramSort, "Sorting targets by "+show(o.Sort)+" is not supported yet; leave sort out to use the gateway's order.")
+	if o.Sort != "" && o.Sort != sortCost {
+		return invalid(paramSort, "Sorting targets by "+show(o.Sort)+` is not supported yet; write "cost" or leave sort out to use the gateway's order.`)
 	}
 	for _, list := range [...]struct {
 		param string

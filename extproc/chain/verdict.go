@@ -38,7 +38,7 @@ func Verdict(attempts []Failure) *llm.Problem {
 	switch p.Kind {
 	case llm.RateLimited, llm.Overloaded:
 		p.RetryAfter = soonest(attempts)
-	case llm.ContextLength, llm.Unsupported, llm.Refused:
+	case llm.ContextLength, llm.Unsupported, llm.Inexpressible, llm.Refused:
 		passOn(p, attempts[len(attempts)-1].Problem)
 	}
 	return p
@@ -56,6 +56,9 @@ func failureKind(f *Failure) llm.Kind {
 	case ContextLength:
 		return llm.ContextLength
 	case UnsupportedFeature:
+		if f.Problem != nil && f.Problem.Kind == llm.Inexpressible {
+			return llm.Inexpressible
+		}
 		return llm.Unsupported
 	case Refused:
 		return llm.Refused

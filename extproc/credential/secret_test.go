@@ -35,7 +35,7 @@ func TestASecretCannotBeSeen(t *testing.T) {
 	values := map[string]any{
 		"secret": secret, "pointer": &secret, "slice": []Secret{secret}, "map": map[string]Secret{"k": secret},
 		"in a struct": exported{secret}, "header in a struct": headed{header}, "in a field nobody may call": unexported{secret}, "deep": []any{[]unexported{{secret}}},
-		"header": header, "headers": []Header{header}, "header value": header.Value, "set": &Set{headers: map[string][]Header{"p": {header}}},
+		"header": header, "headers": []Header{header}, "header value": header.Value, "set": &Set{entries: map[string]*entry{"p": {headers: []Header{header}, secrets: [][]byte{[]byte(canary)}}}},
 		"nil set": (*Set)(nil),
 	}
 	for name, v := range values {

@@ -31,12 +31,12 @@ func TestEveryDialectGetsItsKeyWhereItLooks(t *testing.T) {
 		llm.AISDK:     "authorization: Bearer sk-1",
 	}
 	for d, want := range tests {
-		got := Headers(&catalog.Provider{Dialect: d}, NewSecret("sk-1"))
+		got := Headers(&catalog.Provider{Dialects: []llm.Dialect{d}}, NewSecret("sk-1"))
 		if diff := cmp.Diff([]string{want}, seen(got)); diff != "" {
 			t.Errorf("%s: headers differ (-want +got):\n%s", d, diff)
 		}
 	}
-	if got := Headers(&catalog.Provider{Dialect: llm.OpenAI}, Secret{}); got != nil {
+	if got := Headers(&catalog.Provider{Dialects: []llm.Dialect{llm.OpenAI}}, Secret{}); got != nil {
 		t.Errorf("no credential gives %d headers", len(got))
 	}
 }

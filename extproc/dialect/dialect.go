@@ -120,6 +120,8 @@ type Envelope struct {
 	Options    Options
 	// Needs is what a target must be able to do.
 	Needs llm.Needs
+	// Uses is what of the dialect's members providers differ in.
+	Uses Uses
 	// Spans are members for Patch, by the dialect's own meaning.
 	Spans [8]Span
 }
@@ -186,6 +188,12 @@ type Reply struct {
 	// Created is the exchange's start in seconds since 1970, for providers that
 	// do not say when they answered.
 	Created int64
+	// FreeText names the tools that the client declared to take free text and
+	// that were sent as functions (llm.Request.FreeText): a writer whose dialect
+	// has such tools turns calls to them back.
+	FreeText []string
+	// Base64: the client wants vectors as base64 (llm.Embed.Base64).
+	Base64 bool
 	// Array: the client of a Gemini stream asked for one JSON array instead of
 	// server-sent events.
 	Array bool

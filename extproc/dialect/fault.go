@@ -26,15 +26,19 @@ var faultWords = []struct {
 		"context_length_exceeded", "maximum context length", "prompt is too long", "context window", "context length",
 		"too many tokens", "input is too long", "exceeds the maximum number of tokens", "maximum number of input tokens",
 		"reduce the length of the messages", "maximum prompt length", "exceed_context_size", "max_prompt_tokens",
+		"model only supports up to",
+		"too many input tokens", "exceed context limit",
 	}},
 	{llm.Refused, []string{
 		"content_policy_violation", "content_filter", "responsibleaipolicyviolation", "content management policy",
 		"data_inspection_failed", "flagged by our moderation", "moderation_blocked", "sensitive_words_detected",
+		"blocked by content filtering policy",
 	}},
 	{llm.Unsupported, []string{
 		"unsupported_parameter", "unsupported_value", "does not support",
 		"is not supported", "not supported with this model", "unsupported parameter", "unrecognized request argument",
 		"extra inputs are not permitted", "extra_forbidden",
+		"doesn't support", "extraneous key",
 	}},
 	{llm.QuotaExceeded, []string{
 		"insufficient_quota", "insufficient balance", "insufficient_balance", "credit balance is too low", "billing_hard_limit_reached",

@@ -45,6 +45,31 @@ func (n Needs) String() string {
 	return strings.Join(names, ", ")
 }
 
+// Names are the abilities' names as configuration and lists write them, with _
+// for a space.
+func (n Needs) Names() []string {
+	names := []string{}
+	for i, name := range needNames {
+		if n&(1<<i) != 0 {
+			names = append(names, strings.ReplaceAll(name, " ", "_"))
+		}
+	}
+	return names
+}
+
+// AllNeeds are all abilities.
+const AllNeeds Needs = 1<<numNeeds - 1
+
+// NeedNamed is the ability of a name that Names writes.
+func NeedNamed(name string) (Needs, bool) {
+	for i := range needNames {
+		if strings.ReplaceAll(needNames[i], " ", "_") == name {
+			return 1 << i, true
+		}
+	}
+	return 0, false
+}
+
 // Needs tells what the request needs, as far as the neutral model knows.
 func (r *Request) Needs() Needs {
 	var n Needs

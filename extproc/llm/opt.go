@@ -23,6 +23,14 @@ func (o Opt[T]) Or(absent T) T {
 	return absent
 }
 
+// Else is the value if there is one, else other.
+func (o Opt[T]) Else(other Opt[T]) Opt[T] {
+	if o.set {
+		return o
+	}
+	return other
+}
+
 // Equal tells whether both are absent or hold the same value.
 func (o Opt[T]) Equal(other Opt[T]) bool { return o == other }
 

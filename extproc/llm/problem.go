@@ -50,8 +50,8 @@ const (
 	Unavailable
 	Timeout
 	BadAnswer // the provider's answer was empty or malformed
-	Internal
 	Inexpressible // the target has no words for a field, and the client is strict
+	Internal
 	NumKinds
 )
 

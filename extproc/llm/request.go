@@ -117,6 +117,9 @@ type ToolCall struct {
 	// it well; free text if the tool is Custom.
 	Args   string
 	Custom bool
+	// FreeText: the tool takes free text where the call comes from; Args is
+	// {"input": text} here, in the words of dialects whose tools take JSON.
+	FreeText bool
 }
 
 // ToolResult answers a call.
@@ -146,10 +149,24 @@ type Tool struct {
 	Schema      Raw // JSON Schema of the arguments, nil = none given
 	Strict      Opt[bool]
 	Cache       Raw // see Part
+	// FreeText: the tool takes free text in the client's dialect. Schema describes
+	// a stand-in then, an object with the one member input; dialect.Reply.FreeText
+	// tells the client's writer to undo it.
+	FreeText bool
 	// Extra are members that the model has no words for. An opaque tool (one
 	// that the provider runs, or a kind unknown here) has no Name and its whole
 	// text in Extra[0].
 	Extra Extras
+}
+
+// FreeText names the tools that take free text, nil if none does.
+func (r *Request) FreeText() (names []string) {
+	for i := range r.Tools {
+		if r.Tools[i].FreeText {
+			names = append(names, r.Tools[i].Name)
+		}
+	}
+	return names
 }
 
 // ChoiceMode says whether the model must call tools.

@@ -32,6 +32,9 @@ func (t *Thought) Seal() string {
 	return sealMark + base64.RawURLEncoding.EncodeToString(b)
 }
 
+// IsSealed tells whether a string begins as Seal's do.
+func IsSealed(s []byte) bool { return len(s) > len(sealMark) && string(s[:len(sealMark)]) == sealMark }
+
 // OpenThought unpacks what Seal packed; ok is false for any other string,
 // which is the dialect's own.
 func OpenThought(s string) (t Thought, ok bool) {

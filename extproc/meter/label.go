@@ -7,7 +7,10 @@ const other = "other"
 
 // surfaceNames are what clients can ask for, by the names of the router
 // stage's endpoints.
-var surfaceNames = []string{"chat.completions", "models", "model", "later", "legacy", "unknown", other}
+var surfaceNames = []string{
+	"chat.completions", "responses", "messages", "messages.count_tokens", "generate_content", "count_tokens", "embeddings",
+	"models", "model", "later", "legacy", "state", "unknown", other,
+}
 
 // Lane is how much of a request passed through us.
 type Lane uint8

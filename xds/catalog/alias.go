@@ -25,6 +25,9 @@ func (c *compiler) aliases() {
 	slices.SortFunc(order, func(a, b string) int { return c.before(member("aliases", a), member("aliases", b)) })
 	for _, pattern := range order {
 		field, model := member("aliases", pattern), cat.models[doc[pattern]]
+		if model == nil {
+			model = cat.known[doc[pattern]]
+		}
 		switch {
 		case !validGlob(pattern):
 			c.failName(field, show(pattern)+" is not a pattern", globRight)

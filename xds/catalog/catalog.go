@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
@@ -24,6 +25,7 @@ type Catalog struct {
 	models    map[string]*Model
 	bare      map[string][]*Model // by the part after the slash
 	aliases   []alias             // most specific first
+	known     map[string]*Model   // by the bundled aliases, with creator and without; nil: several
 	names     []string            // of models, sorted
 	bareNames []string            // keys of bare, sorted
 }
@@ -48,11 +50,18 @@ type TLS struct{ CertFile, KeyFile string }
 
 // Provider is an account at a vendor's API in one region.
 type Provider struct {
-	Name    string
-	Preset  string // the preset it came from, "" if none
-	Region  string
-	Dialect llm.Dialect
-	BaseURL BaseURL
+	Name   string
+	Preset string // the preset it came from, "" if none
+	Region string
+	// Project and Resource name the account where the vendor puts that into the
+	// URL: a Google Cloud project, an Azure resource.
+	Project, Resource string
+	// Dialects are those the provider speaks, its own first; never empty.
+	Dialects   []llm.Dialect
+	Platform   Platform
+	APIVersion string // what the platform wants in its query, "" = nothing
+	Quirks     llm.Quirks
+	BaseURL    BaseURL
 	// Credential is the zero Reference for a provider that wants none.
 	Credential Reference
 	// Headers are sent with every request, sorted by name.
@@ -60,6 +69,17 @@ type Provider struct {
 	CAFile   string // a PEM bundle that replaces the system's roots, "" = system
 	Timeouts Timeouts
 }
+
+// Platform is a host of vendors' models that wraps their dialects in paths of
+// its own.
+type Platform string
+
+// Platforms.
+const (
+	Direct Platform = ""
+	Azure  Platform = "azure"
+	Vertex Platform = "vertex"
+)
 
 // BaseURL is a provider's endpoint.
 type BaseURL struct {
@@ -84,6 +104,7 @@ type Timeouts struct {
 // Model is a public name and the targets that serve it.
 type Model struct {
 	Name    string    // "creator/model"
+	Title   string    // what people call it; the part after the slash if nothing is known
 	Created time.Time // the day it was released, UTC; zero = unknown
 	// Targets in the catalog's order; never empty, one per provider.
 	Targets []Target
@@ -94,7 +115,28 @@ type Model struct {
 type Target struct {
 	Provider *Provider
 	ID       string // the provider's own id for the model
-	Context  int64  // tokens; 0 = unknown
+	// Dialects are those the provider speaks for this model, its own first;
+	// never empty.
+	Dialects []llm.Dialect
+	Context  int64 // most tokens of input and output together; 0 = unknown
+	Output   int64 // most tokens of output; 0 = unknown
+	// Able is what the target can do, as far as Judged says that is known.
+	Able   llm.Needs
+	Judged bool
+	// Prices is nil if they are unknown; free is a price of zero.
+	Prices *llm.Prices
+}
+
+// Dialect is the one to speak to the target for a client of that dialect: the
+// client's own if the target has it, else the target's first.
+func (t Target) Dialect(client llm.Dialect) llm.Dialect {
+	if slices.Contains(t.Dialects, client) {
+		return client
+	}
+	if len(t.Dialects) == 0 {
+		return ""
+	}
+	return t.Dialects[0]
 }
 
 // Lane limits how requests for a model pass. The zero value lets each request

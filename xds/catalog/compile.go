@@ -15,7 +15,8 @@ type compiler struct {
 	*report
 	src     Source
 	doc     *document
-	presets map[string]*preset
+	presets presets
+	known   *knownModels
 	catalog *Catalog
 }
 

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
 var update = flag.Bool("update", false, "write golden files instead of comparing with them")
@@ -116,17 +119,19 @@ func TestGoodCatalogsCompileToExactlyThis(t *testing.T) {
 	}
 	for _, path := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {
-			c, err := Parse(corpusSource(t, path))
+			src := corpusSource(t, path)
+			c, err := Parse(src)
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, strings.TrimSuffix(path, ".yaml")+".txt", render(c))
+			golden(t, strings.TrimSuffix(path, ".yaml")+".txt", render(c, string(src.Data)))
 		})
 	}
 }
 
-// render writes everything a catalog says, one thing a line.
-func render(c *Catalog) string {
+// render writes everything a catalog says, one thing a line, but for bundled
+// models that its source does not name: they are counted.
+func render(c *Catalog, source string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("open %t", c.Open)
@@ -139,16 +144,27 @@ func render(c *Catalog) string {
 	}
 	line("limits %+v", c.Limits)
 	for _, p := range c.Providers {
-		line("provider %s preset %q region %q dialect %s", p.Name, p.Preset, p.Region, p.Dialect)
+		line("provider %s preset %q region %q dialects %s", p.Name, p.Preset, p.Region, joined(p.Dialects))
 		line("  %s tls %t host %s port %d path %q", p.BaseURL, p.BaseURL.TLS, p.BaseURL.Host, p.BaseURL.Port, p.BaseURL.Path)
+		if p.Project+p.Resource+p.APIVersion+string(p.Platform) != "" || !reflect.DeepEqual(p.Quirks, llm.Quirks{}) {
+			line("  project %q resource %q platform %q version %q quirks %+v genuine %t", p.Project, p.Resource, p.Platform, p.APIVersion, p.Quirks, p.Genuine())
+		}
 		line("  credential %q headers %q ca %q", p.Credential, p.Headers, p.CAFile)
 		line("  timeouts %+v", p.Timeouts)
 	}
+	bundled := 0
 	for _, m := range c.Models {
+		if !strings.Contains(source, m.Name) {
+			bundled++
+			continue
+		}
 		line("model %s created %s lane %q", m.Name, m.Created.Format("2006-01-02"), m.Lane)
 		for _, t := range m.Targets {
-			line("  target %s id %s context %d", t.Provider.Name, t.ID, t.Context)
+			line("  target %s id %s dialects %s context %d output %d able %t %s prices %s", t.Provider.Name, t.ID, joined(t.Dialects), t.Context, t.Output, t.Judged, t.Able, priced(t.Prices))
 		}
+	}
+	if bundled > 0 {
+		line("bundled models: %d", bundled)
 	}
 	for _, a := range c.aliases {
 		line("alias %s to %s", a.pattern, a.model.Name)
@@ -157,4 +173,37 @@ func render(c *Catalog) string {
 		line("key %s %x models %q", k.Name, k.Hash, k.Models)
 	}
 	return b.String()
+}
+
+// priced shows prices in dollars a million tokens.
+func priced(p *llm.Prices) string {
+	if p == nil {
+		return "unknown"
+	}
+	var b strings.Builder
+	write := func(r llm.Rates) {
+		for _, class := range []struct {
+			name  string
+			price llm.Opt[llm.PicoUSD]
+		}{
+			{"input", r.Input},
+			{"output", r.Output},
+			{"cache_read", r.CacheRead},
+			{"cache_write", r.CacheWrite},
+			{"cache_write_hour", r.CacheWriteHour},
+			{"reasoning", r.Reasoning},
+			{"audio_input", r.AudioInput},
+			{"audio_output", r.AudioOut},
+		} {
+			if each, ok := class.price.Get(); ok {
+				fmt.Fprintf(&b, "%s %s ", class.name, each.PerMillion())
+			}
+		}
+	}
+	write(p.Rates)
+	for _, t := range p.Tiers {
+		fmt.Fprintf(&b, "over %d ", t.Over)
+		write(t.Rates)
+	}
+	return strings.TrimSpace(b.String())
 }

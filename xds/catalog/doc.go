@@ -2,11 +2,13 @@
 // immutable value.
 //
 // The flow: bytes → guards → tree with positions → strict decode → validate
-// all and compile, with the bundled presets filling in what is left out. Parse
-// reports every error at once, each with line, field path and what would be
-// right; it never returns a half-valid Catalog. Watch keeps the last good
-// value when a changed file does not parse. FromEnvironment and Demo write
-// sources that go the same way; Schema describes the file to editors.
+// all and compile, with the bundled presets (how to reach a provider) and the
+// bundled list of models (who serves what, under which id, what it can do and
+// what it costs) filling in what is left out. Parse reports every error at
+// once, each with line, field path and what would be right; it never returns a
+// half-valid Catalog. Watch keeps the last good value when a changed file does
+// not parse. FromEnvironment and Demo write sources that go the same way;
+// Schema describes the file to editors. The command in bundle makes the list.
 //
 // Refuses: unknown and duplicate fields, YAML's anchors, aliases, tags and
 // further documents, sources that would cost much to parse, secrets in clear

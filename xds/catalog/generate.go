@@ -8,18 +8,21 @@ import (
 )
 
 // FromEnvironment is the source for an operator who has keys and no file: all
-// presets whose environment variable is set, sorted by name, and the client
-// keys given. Without any such variable enabled is empty, and Parse says what
+// presets that have bundled models and for which the environment holds a key and
+// what else their URLs need, sorted by name, and the client keys given. Without any such variable enabled is empty, and Parse says what
 // to add.
 func FromEnvironment(env func(string) (string, bool), keys ...Key) (src Source, enabled []string) {
-	presets, err := bundled()
+	all, err := bundled()
 	if err != nil {
-		presets = nil // Parse returns the same error
+		all = nil // Parse returns the same error
+	}
+	list, err := known()
+	if err != nil {
+		list = nil // likewise
 	}
 	var text strings.Builder
-	for _, name := range sortedKeys(presets) {
-		ref := presets[name].credential
-		if value, ok := env(ref.Name); ref.Scheme != SchemeEnv || !ok || value == "" {
+	for _, name := range all.names() {
+		if list == nil || len(list.hosts[name]) == 0 || !all[name].keyed(env) {
 			continue
 		}
 		if len(enabled) == 0 {

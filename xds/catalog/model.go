@@ -6,21 +6,22 @@ import (
 )
 
 const (
-	maxContext   = 1_000_000_000 // tokens
-	maxTargets   = 64            // of one model
-	idRight      = `write the provider's id: 1 to 256 printable ASCII characters without spaces, " and \`
-	contextRight = "write the context window in tokens, 1 to 1000000000, or leave it out if it is unknown"
+	maxContext  = 1_000_000_000 // tokens
+	maxTargets  = 64            // of one model
+	idRight     = `write the provider's id: 1 to 256 printable ASCII characters without spaces, " and \`
+	tokensRight = "write a number of tokens, 1 to 1000000000, or leave it out if it is unknown"
 )
 
-// models compiles the operator's models, then adds those of the presets that
-// the operator has not defined.
+// models compiles the operator's models, then adds the bundled ones that the
+// operator has not defined.
 func (c *compiler) models() {
 	cat := c.catalog
 	cat.models = make(map[string]*Model, len(c.doc.Models))
 	for _, name := range sortedKeys(c.doc.Models) {
 		cat.models[name] = c.model(name, c.doc.Models[name])
 	}
-	c.presetModels()
+	c.bundledModels()
+	c.bundledAliases()
 	if len(cat.models) == 0 && len(c.doc.Providers) > 0 {
 		c.fail("models", "nothing is served: no model is configured, and no provider has a preset that brings some",
 			"add models: {creator/model: {targets: [a provider's name]}}")
@@ -41,6 +42,14 @@ func (c *compiler) model(name string, e modelEntry) *Model {
 		c.fail(path, show(name)+" is not a name for a model", modelRight)
 	}
 	m := &Model{Name: name, Created: e.Created.day()}
+	_, m.Title, _ = strings.Cut(name, "/")
+	if k := c.known.byName[name]; k != nil {
+		m.Title = k.title
+		if !c.given(path + ".created") {
+			m.Created = k.created
+		}
+	}
+	general := c.facts(path, facts{e.Context, e.Output, e.Capabilities, e.Prices})
 	switch Lane(e.Lane) {
 	case LaneLeave, LaneTranslate:
 		m.Lane = Lane(e.Lane)
@@ -64,72 +73,108 @@ func (c *compiler) model(name string, e modelEntry) *Model {
 			continue
 		}
 		seen[t.Provider] = true
-		m.Targets = append(m.Targets, c.target(at, name, t))
+		m.Targets = append(m.Targets, c.target(at, named{name, t, general}))
 	}
 	return m
 }
 
-// target fills in what the entry leaves out: the preset knows the provider's
-// id and context window of a public name it has; else the id is the part after
-// the slash.
-func (c *compiler) target(path, model string, e targetEntry) Target {
+// named is a target as the source has it, in a model.
+type named struct {
+	model string
+	targetEntry
+	general correction // of the model
+}
+
+// target fills in what the entry leaves out: the bundled list knows the
+// provider's id of a public name it has, and what an id that it has can do;
+// else the id is the part after the slash.
+func (c *compiler) target(path string, e named) Target {
 	at := path + ".provider"
 	if !c.given(at) {
 		at = path // written short, as the provider's name only
 	}
-	t := Target{Provider: c.catalog.providers[e.Provider], ID: e.ID}
-	if t.Provider == nil {
+	p := c.catalog.providers[e.Provider]
+	if p == nil {
 		known := sortedKeys(c.catalog.providers)
 		c.fail(at, show(e.Provider)+" is not a provider of this catalog", c.suggest(e.Provider, known, "add it under providers"))
-		return t
+		return Target{ID: e.ID}
 	}
-	known := c.presets[t.Provider.Preset].model(model)
+	var t Target
 	switch {
 	case c.given(path + ".id"):
 		if !providerID.MatchString(e.ID) {
 			c.fail(path+".id", show(e.ID)+" is not an id", idRight)
 		}
-	case known != nil:
-		t.ID = known.id
+		if by := c.known.byID(p, e.ID); by != nil {
+			t = *by
+		}
+		t.ID = e.ID
 	default:
-		_, t.ID, _ = strings.Cut(model, "/")
+		_, t.ID, _ = strings.Cut(e.model, "/")
+		if k := c.known.byName[e.model]; k != nil {
+			if by := k.at(p); by != nil {
+				t = *by
+			}
+		}
 	}
-	if e.Context != nil {
-		t.Context = c.context(path+".context", *e.Context)
-	} else if known != nil && known.id == t.ID {
-		t.Context = known.context
+	for i, d := range e.Dialects {
+		if i == 0 {
+			t.Dialects = nil
+		}
+		t.Dialects = c.spoken(element(path+".dialects", i), t.Dialects, d)
 	}
+	e.general.apply(&t)
+	c.facts(path, facts{e.Context, e.Output, e.Capabilities, e.Prices}).apply(&t)
+	t.complete(p)
 	return t
 }
 
-func (c *compiler) context(field string, tokens int64) int64 {
-	if tokens < 1 || tokens > maxContext {
-		c.fail(field, fmt.Sprintf("%d is out of range", tokens), contextRight)
-	}
-	return tokens
-}
-
-// presetModels joins the presets' models: one that several providers serve has
-// them as targets in the order in which the source names them.
-func (c *compiler) presetModels() {
+// bundledModels adds the bundled models that the operator has not defined: one
+// that several providers serve has them as targets in the order in which the
+// source names them.
+func (c *compiler) bundledModels() {
 	for _, name := range c.inSourceOrder() {
 		p := c.catalog.providers[name]
 		if p == nil || p.Preset == "" {
 			continue
 		}
-		for _, pm := range c.presets[p.Preset].models {
-			if _, own := c.doc.Models[pm.name]; own {
+		for _, k := range c.known.hosts[p.Preset] {
+			if _, own := c.doc.Models[k.name]; own {
 				continue
 			}
-			m := c.catalog.models[pm.name]
+			t := k.at(p)
+			if t == nil {
+				continue // not in this region
+			}
+			m := c.catalog.models[k.name]
 			if m == nil {
-				m = &Model{Name: pm.name, Created: pm.created}
-				c.catalog.models[pm.name] = m
+				m = &Model{Name: k.name, Title: k.title, Created: k.created}
+				c.catalog.models[k.name] = m
 			}
-			if pm.created.Before(m.Created) {
-				m.Created = pm.created // others host a model later than its creator
+			m.Targets = append(m.Targets, *t)
+		}
+	}
+}
+
+// bundledAliases gives the models what else the bundled list calls them, with
+// the creator and without.
+func (c *compiler) bundledAliases() {
+	cat := c.catalog
+	cat.known = map[string]*Model{}
+	for i := range c.known.models {
+		m := cat.models[c.known.models[i].name]
+		if m == nil {
+			continue
+		}
+		for _, alias := range c.known.models[i].aliases {
+			_, bare, _ := strings.Cut(alias, "/")
+			for _, name := range [...]string{alias, bare} {
+				if other, taken := cat.known[name]; taken && other != m {
+					cat.known[name] = nil
+				} else {
+					cat.known[name] = m
+				}
 			}
-			m.Targets = append(m.Targets, Target{Provider: p, ID: pm.id, Context: pm.context})
 		}
 	}
 }

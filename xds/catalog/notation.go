@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/invopop/jsonschema"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
 // duration is written as 500ms, 5s or 1m30s.
@@ -80,6 +82,37 @@ func (size) JSONSchema() *jsonschema.Schema {
 			{Type: "string", Pattern: `^[0-9]+([KMGT]iB|[kKMGT]B|B)$`},
 		},
 		Description: "Bytes as a number, or a number with its unit: 4096, 512KiB, 32MiB.",
+	}
+}
+
+// price is in dollars a million tokens, written as a decimal number: 2.5.
+type price llm.PicoUSD
+
+func (p *price) read(l literal) (wrong, right string) {
+	n, err := llm.ParsePrice(l.text)
+	if err != nil {
+		return show(l.text) + " is not a price", "write dollars a million tokens, 0 to 1000000, such as 2.5"
+	}
+	*p = price(n)
+	return "", ""
+}
+
+// opt is absent if none is given.
+func (p *price) opt() llm.Opt[llm.PicoUSD] {
+	if p == nil {
+		return llm.Opt[llm.PicoUSD]{}
+	}
+	return llm.Some(llm.PicoUSD(*p))
+}
+
+// JSONSchema describes the notation.
+func (price) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{
+		OneOf: []*jsonschema.Schema{
+			{Type: "number", Minimum: "0", Maximum: "1000000"},
+			{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$`},
+		},
+		Description: "US dollars a million tokens: 2.5.",
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -42,7 +43,7 @@ func TestLookupsFindWhatTheListsHold(t *testing.T) {
 			t.Errorf("Model(%q) is another", m.Name)
 		}
 		for _, target := range m.Targets {
-			if got, ok := m.Target(target.Provider.Name); !ok || got != target {
+			if got, ok := m.Target(target.Provider.Name); !ok || !reflect.DeepEqual(got, target) {
 				t.Errorf("Target(%q) of %s = %v, %t", target.Provider.Name, m.Name, got, ok)
 			}
 		}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,35 +11,43 @@ import (
 )
 
 func TestTheBundledPresetsAreSound(t *testing.T) {
-	presets, err := bundled()
+	all, err := bundled()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"cerebras", "deepseek", "fireworks", "groq", "mistral", "openai", "openrouter", "together", "xai"}
-	if diff := cmp.Diff(want, sortedKeys(presets)); diff != "" {
-		t.Errorf("presets (-want +got):\n%s", diff)
+	local := []string{"lmstudio", "ollama", "vllm"}
+	unlisted := append([]string{"sambanova"}, local...) // the data has none of their models
+	list, err := known()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range want {
-		p := presets[name]
-		if !slices.Contains(served, p.dialect) || !p.baseURL.TLS || p.credential.Scheme != SchemeEnv {
-			t.Errorf("%s: dialect %s, %s, %s", name, p.dialect, p.baseURL, p.credential)
+	for _, name := range all.names() {
+		p := all[name]
+		if len(p.dialects) == 0 {
+			t.Errorf("%s speaks nothing", name)
 		}
-		if len(p.models) < 2 || len(p.models) > 8 {
-			t.Errorf("%s has %d models", name, len(p.models))
+		if slices.Contains(local, name) != (len(p.credentials) == 0) {
+			t.Errorf("%s has the credentials %v", name, p.credentials)
 		}
-		ids := map[string]bool{}
-		for _, m := range p.models {
-			if ids[m.id] || m.context < 4096 || m.created.Year() < 2022 {
-				t.Errorf("%s: %+v", name, m)
-			}
-			ids[m.id] = true
-			if p.model(m.name) == nil || p.model(m.name).id != m.id {
-				t.Errorf("%s: model(%q) is another", name, m.name)
+		if n := len(list.hosts[name]); slices.Contains(unlisted, name) != (n == 0) {
+			t.Errorf("%s serves %d models of the list", name, n)
+		}
+		for _, text := range append(slices.Collect(maps.Values(p.regional)), p.baseURL) {
+			u, wrong, _ := parseBaseURL(text.fill(func(what string) string { return what }))
+			if wrong != "" || u.TLS == slices.Contains(local, name) {
+				t.Errorf("%s: %s %s", name, text, wrong)
 			}
 		}
 	}
-	if !bytes.Contains(presetSource, []byte("models.dev")) {
-		t.Error("the source of the data is not named")
+	for preset := range list.hosts {
+		if all[preset] == nil || all[preset].name != preset {
+			t.Errorf("the list has models at %q, which is no preset", preset)
+		}
+	}
+	for preset, dialects := range vendors {
+		if all[preset] == nil || !slices.Contains(dialects, all[preset].dialects[0]) {
+			t.Errorf("%s is a vendor of %v", preset, dialects)
+		}
 	}
 }
 
@@ -46,22 +55,27 @@ func TestABadPresetIsRefusedLikeABadCatalog(t *testing.T) {
 	_, err := parsePresets("p.yaml", []byte(`presets:
   Up:
     base_url: http://example.com
-    dialect: openai
-    credential: sk-abc
-    models: {one: {id: "a b", context: 0, created: never}}
-  short: {dialect: openai, bse_url: x}
+    regional: {eu: "https://a b"}
+    dialects: [openai, morse]
+    platform: moon
+    credential: [sk-abc]
+    quirks: {max_tokens: tokens, seed: "a b", refuses: ["1"]}
+  short: {dialects: [openai], bse_url: x}
+  there: {base_url: "https://{region}.example", dialects: [openai], aliases: [short]}
 `))
 	want := `p.yaml:2:3: presets.Up: is not a name for a preset; write 1 to 63 of a-z, 0-9 and -, not - first
 p.yaml:3:15: presets.Up.base_url: is plain http to another host; write https://; http is only for 127.0.0.0/8, [::1] and localhost
-p.yaml:5:17: presets.Up.credential: is not a reference; write env:NAME for an environment variable or file:PATH for a file, never the key itself
-p.yaml:6:14: presets.Up.models.one: "one" is not a name for a model; write creator/model with letters, digits and . _ : + -, at most 128 characters, such as openai/gpt-4o-mini
-p.yaml:6:24: presets.Up.models.one.id: is not an id; write the provider's id: 1 to 256 printable ASCII characters without spaces, " and \
-p.yaml:6:40: presets.Up.models.one.context: is out of range; write the context window in tokens, 1 to 1000000000, or leave it out if it is unknown
-p.yaml:6:52: presets.Up.models.one.created: "never" is not a day; write year-month-day, such as 2025-08-07
-p.yaml:7:3: presets.short.base_url: is missing; add base_url: and its value
-p.yaml:7:3: presets.short.credential: is missing; add credential: and its value
-p.yaml:7:3: presets.short.models: is missing; add models: and its value
-p.yaml:7:28: presets.short.bse_url: is not a known field; did you mean base_url?`
+p.yaml:4:20: presets.Up.regional.eu: holds a space, a control character or a letter outside ASCII; write https://host/path, such as https://api.openai.com/v1
+p.yaml:5:24: presets.Up.dialects[1]: "morse" is not served; this build speaks to providers in: openai, responses, anthropic, gemini, bedrock
+p.yaml:6:15: presets.Up.platform: "moon" is not a platform; write azure or vertex, or leave it out
+p.yaml:7:18: presets.Up.credential[0]: is not a reference; write env:NAME for an environment variable, file:PATH for a file, or aws:, gcp: or azure: for a cloud's own credentials, never the key itself
+p.yaml:8:26: presets.Up.quirks.max_tokens: "tokens" is not known; write one of max_tokens, max_completion_tokens
+p.yaml:8:40: presets.Up.quirks.seed: "a b" is not a word; write letters, digits and _
+p.yaml:8:57: presets.Up.quirks.refuses[0]: "1" is not the name of a request member; write a name such as logit_bias
+p.yaml:9:3: presets.short.base_url: is missing; add base_url: and its value
+p.yaml:9:31: presets.short.bse_url: is not a known field; did you mean base_url?
+p.yaml:10:3: presets.there.variables: does not say where region comes from; name the environment variables that hold it
+p.yaml:10:79: presets.there.aliases[0]: "short" names another preset; give each its own name`
 	if err == nil || err.Error() != want {
 		t.Errorf("-want +got:\n%s", cmp.Diff(strings.Split(want, "\n"), strings.Split(err.Error(), "\n")))
 	}
@@ -101,7 +115,7 @@ models:
 	if m.Targets[0].Context != 1000 || m.Targets[1].Context != 0 {
 		t.Errorf("contexts %d and %d: one is given, the other's id is not the preset's", m.Targets[0].Context, m.Targets[1].Context)
 	}
-	if len(targets(c.Model("openai/gpt-4o"))) != 1 {
+	if len(targets(c.Model("openai/gpt-4o"))) != 2 {
 		t.Error("what the operator did not define is gone")
 	}
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,8 +13,16 @@ import (
 
 const maxProviders = 1000
 
+// What goes into hosts, paths and queries as it is.
+var (
+	projectName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.:-]{0,62}$`)
+	resourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}$`)
+	dated        = regexp.MustCompile(`^20[0-9]{2}-`)
+	versionName  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+)
+
 // served are the dialects that this build speaks to providers.
-var served = []llm.Dialect{llm.OpenAI}
+var served = []llm.Dialect{llm.OpenAI, llm.Responses, llm.Anthropic, llm.Gemini, llm.Bedrock}
 
 func (c *compiler) providers() {
 	doc, cat := c.doc.Providers, c.catalog
@@ -37,12 +46,14 @@ func (c *compiler) providers() {
 		if p.Preset == "" {
 			continue
 		}
-		if p.Preset != p.Name {
-			cat.slugs[p.Preset] = append(cat.slugs[p.Preset], p)
-		}
-		if p.Region != "" {
-			slug := p.Preset + "/" + p.Region
-			cat.slugs[slug] = append(cat.slugs[slug], p)
+		for _, slug := range c.presets.called(p.Preset) {
+			if slug != p.Name {
+				cat.slugs[slug] = append(cat.slugs[slug], p)
+			}
+			if p.Region != "" {
+				slug += "/" + p.Region
+				cat.slugs[slug] = append(cat.slugs[slug], p)
+			}
 		}
 	}
 }
@@ -52,16 +63,25 @@ func (c *compiler) provider(name string, e providerEntry) *Provider {
 	if !slugName.MatchString(name) {
 		c.fail(path, "is not a name for a provider", slugRight)
 	}
-	p := &Provider{Name: name, Region: e.Region}
+	p := &Provider{Name: name, Region: e.Region, Project: e.Project, Resource: e.Resource}
 	base := c.preset(path, name, e)
-	if base != nil {
-		p.Preset, p.Dialect, p.BaseURL, p.Credential = base.name, base.dialect, base.baseURL, base.credential
+	if base == nil {
+		base = &preset{}
 	}
-	if c.given(path+".region") && !slugName.MatchString(e.Region) {
-		c.fail(path+".region", show(e.Region)+" is not a name for a region", slugRight)
+	p.Preset, p.Dialects, p.Platform, p.APIVersion = base.name, base.dialects, base.platform, base.apiVersion
+	p.Quirks, p.Credential = base.quirks, base.credential(c.src.Env)
+	c.dialects(path, e, p)
+	if c.given(path + ".platform") {
+		p.Platform = c.platform(path+".platform", e.Platform)
 	}
-	c.dialect(path, e, p)
-	c.baseURL(path, e, p)
+	if c.given(path + ".api_version") {
+		if p.APIVersion = e.APIVersion; !versionName.MatchString(e.APIVersion) {
+			c.fail(path+".api_version", show(e.APIVersion)+" is not a version", "write letters, digits and . _ -, such as 2024-10-21")
+		}
+	}
+	c.quirks(path+".quirks", e.Quirks, &p.Quirks)
+	c.account(path, e)
+	c.baseURL(path, e, account{p, base})
 	c.credential(path, e, p)
 	p.Headers = c.headers(path+".headers", e.Headers)
 	p.CAFile = c.file(path+".ca", e.CA)
@@ -75,24 +95,45 @@ func (c *compiler) preset(path, name string, e providerEntry) *preset {
 	}
 	base := c.presets[e.Preset]
 	if base == nil {
-		known := sortedKeys(c.presets)
+		known := c.presets.names()
 		c.fail(path+".preset", show(e.Preset)+" is not a preset", c.suggest(e.Preset, known, "known here: "+strings.Join(known, ", ")))
 	}
 	return base
 }
 
-func (c *compiler) dialect(path string, e providerEntry, p *Provider) {
-	field := path + ".dialect"
-	if c.given(field) {
-		p.Dialect = llm.Dialect(e.Dialect)
-		if !slices.Contains(served, p.Dialect) {
-			c.fail(field, show(e.Dialect)+" is not served", "this build speaks to providers in: "+joined(served))
+// dialects reads dialect or dialects; without them the preset's hold.
+func (c *compiler) dialects(path string, e providerEntry, p *Provider) {
+	one, several := path+".dialect", path+".dialects"
+	switch {
+	case c.given(one) && c.given(several):
+		c.fail(several, "is given beside dialect", "remove one of them")
+	case c.given(one):
+		p.Dialects = c.spoken(one, nil, e.Dialect)
+	case c.given(several):
+		p.Dialects = nil
+		for i, name := range e.Dialects {
+			p.Dialects = c.spoken(element(several, i), p.Dialects, name)
 		}
-		return
+		if len(e.Dialects) == 0 {
+			c.fail(several, "is empty", "name the dialects that the provider speaks, its own first")
+		}
+	case len(p.Dialects) == 0 && !c.failed[path+".preset"]:
+		c.fail(one, "is missing, and "+show(p.Name)+" is no preset's name", "add dialect: "+joined(served)+", or preset: with one of "+strings.Join(c.presets.names(), ", "))
 	}
-	if p.Dialect == "" && !c.failed[path+".preset"] {
-		c.fail(field, "is missing, and "+show(p.Name)+" is no preset's name", "add dialect: "+joined(served)+", or preset: with one of "+strings.Join(sortedKeys(c.presets), ", "))
+}
+
+// spoken appends a dialect by its name.
+func (r *report) spoken(field string, list []llm.Dialect, name string) []llm.Dialect {
+	d := llm.Dialect(name)
+	switch {
+	case !slices.Contains(served, d):
+		r.fail(field, show(name)+" is not served", "this build speaks to providers in: "+joined(served))
+	case slices.Contains(list, d):
+		r.fail(field, show(name)+" is given twice", "remove one of them")
+	default:
+		list = append(list, d)
 	}
+	return list
 }
 
 func joined(dialects []llm.Dialect) string {
@@ -103,18 +144,93 @@ func joined(dialects []llm.Dialect) string {
 	return strings.Join(names, ", ")
 }
 
-func (c *compiler) baseURL(path string, e providerEntry, p *Provider) {
-	field := path + ".base_url"
-	if c.given(field) {
-		u, wrong, right := parseBaseURL(e.BaseURL)
-		if wrong != "" {
-			c.fail(field, wrong, right)
+// account checks the names of the account.
+func (c *compiler) account(path string, e providerEntry) {
+	for _, f := range [...]struct {
+		name, value string
+		form        *regexp.Regexp
+		right       string
+	}{
+		{"region", e.Region, slugName, slugRight},
+		{"project", e.Project, projectName, "write the id of a Google Cloud project, such as my-project-123"},
+		{"resource", e.Resource, resourceName, "write the name of an Azure resource: letters, digits and -"},
+	} {
+		if field := member(path, f.name); c.given(field) && !f.form.MatchString(f.value) {
+			c.fail(field, show(f.value)+" is not a name for a "+f.name, f.right)
 		}
-		p.BaseURL = u
+	}
+}
+
+// account is a provider and the preset it starts from.
+type account struct {
+	*Provider
+	base *preset
+}
+
+func (c *compiler) baseURL(path string, e providerEntry, a account) {
+	field, text := path+".base_url", template(e.BaseURL)
+	if !c.given(field) {
+		text = a.base.baseURL
+		if a.base.dated != "" && dated.MatchString(a.APIVersion) {
+			text = a.base.dated
+		}
+		if text == "" {
+			if !c.failed[path+".preset"] {
+				c.fail(field, "is missing", "add where the provider's API starts, such as base_url: https://api.example.com/v1")
+			}
+			return
+		}
+	}
+	for _, what := range text.holes() {
+		c.fill(path, what, a)
+	}
+	if url, ok := a.base.regional[a.Region]; ok && !c.given(field) {
+		text = url
+	}
+	if c.failed[path+".region"] || c.failed[path+".project"] || c.failed[path+".resource"] {
+		return // what does not go into a URL has been reported
+	}
+	u, wrong, right := parseBaseURL(text.fill(func(what string) string { return *a.hole(what) }))
+	if wrong != "" {
+		c.fail(field, wrong, right)
+	}
+	a.BaseURL = u
+}
+
+// hole is the provider's field for a hole of a URL.
+func (p *Provider) hole(what string) *string {
+	switch what {
+	case "region":
+		return &p.Region
+	case "project":
+		return &p.Project
+	default:
+		return &p.Resource
+	}
+}
+
+// fill finds what a hole of the URL needs in the environment, unless the source
+// says it.
+func (c *compiler) fill(path, what string, a account) {
+	field, value := member(path, what), a.hole(what)
+	if c.given(field) {
 		return
 	}
-	if p.BaseURL.Host == "" && !c.failed[path+".preset"] {
-		c.fail(field, "is missing", "add where the provider's API starts, such as base_url: https://api.example.com/v1")
+	if *value = a.base.variable(c.src.Env, what); *value == "" && c.src.Env == nil {
+		*value = what
+	}
+	form := slugName
+	if what != "region" {
+		form = projectName
+	}
+	from := strings.Join(a.base.variables[what], " or ")
+	switch {
+	case *value == "" && from == "":
+		c.fail(field, "is missing, and the base URL needs it", "add "+what+":")
+	case *value == "":
+		c.fail(field, "is missing, and the base URL needs it", "add "+what+":, or set "+from)
+	case !form.MatchString(*value):
+		c.fail(field, "comes from "+from+" and is not a name for a "+what, "set the variable to a "+what+", or add "+what+":")
 	}
 }
 
@@ -129,7 +245,7 @@ func (c *compiler) credential(path string, e providerEntry, p *Provider) {
 			c.fail(field, wrong, right)
 			return
 		}
-		if ref.Scheme == SchemeFile {
+		if ref.File() {
 			ref.Name = c.resolve(ref.Name)
 		}
 		p.Credential = ref
@@ -161,9 +277,26 @@ func (c *compiler) timeouts(path string, t timeouts, base Timeouts) Timeouts {
 	}
 }
 
-// Genuine tells whether the provider is the dialect's own vendor, whose API
-// refuses members it does not know, rather than one compatible with it.
-func (p *Provider) Genuine() bool { return p.Preset == string(p.Dialect) }
+// vendors are the presets of the vendors themselves, by the dialects that they
+// define.
+var vendors = map[string][]llm.Dialect{
+	"openai":          {llm.OpenAI, llm.Responses},
+	"azure":           {llm.OpenAI, llm.Responses},
+	"anthropic":       {llm.Anthropic},
+	"azure-anthropic": {llm.Anthropic},
+	"gemini":          {llm.Gemini},
+	"vertex":          {llm.Gemini, llm.Anthropic},
+	"bedrock":         {llm.Bedrock, llm.Anthropic},
+}
+
+// Genuine tells whether the provider is the vendor of the dialects it speaks,
+// whose API refuses members it does not know, rather than one compatible with
+// it.
+func (p *Provider) Genuine() bool {
+	return len(p.Dialects) > 0 && !slices.ContainsFunc(p.Dialects, func(d llm.Dialect) bool {
+		return !slices.Contains(vendors[p.Preset], d)
+	})
+}
 
 // Slug gives the providers that a client may mean by one word: the provider of
 // that name first, then those made from the preset of that name; for

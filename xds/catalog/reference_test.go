@@ -6,7 +6,10 @@ import (
 )
 
 func TestAReferenceReadsWhatItWrites(t *testing.T) {
-	for _, text := range []string{"env:OPENAI_API_KEY", "env:_x", "env:openai_key", "file:key", "file:/run/secrets/openai", "file:a:b"} {
+	for _, text := range []string{
+		"env:OPENAI_API_KEY", "env:_x", "env:openai_key", "file:key", "file:/run/secrets/openai", "file:a:b",
+		"aws:", "aws:prod", "aws:my.team@acme-1", "gcp:", "gcp:keys/sa.json", "gcp:/etc/wif.json", "azure:",
+	} {
 		ref, err := ParseReference(text)
 		if err != nil || ref.String() != text {
 			t.Errorf("ParseReference(%q) = %q, %v", text, ref, err)
@@ -21,6 +24,8 @@ func TestAReferenceThatMayBeASecretIsRefusedWithoutRepeatingIt(t *testing.T) {
 	for _, text := range []string{
 		"", "env", "env:", "file:", "env:1A", "env:A B", "env:A-B", "env:A\n", "file:a\nb", "file: a", "file:a/", "ENV:A", " env:A", "vault:a",
 		"hunter2hunter2", "sk-proj-abcdefghijklmnop", "env:sk_live_abcdefghijkl", "env:abcdefghijklmnopqrst0123456789",
+		"aws", "aws:a b", "aws:a/b", "aws:[p]", "aws:AKIAIOSFODNN7EXAMPLE", "aws:" + strings.Repeat("p", 65), "aws: p", "AWS:",
+		"gcp", "gcp: sa.json", "gcp:keys/", "gcp:a\nb", `gcp:{"type":"service_account","private_key":"x"}`, "azure", "azure:tenant", "azure: ",
 		"env:" + strings.Repeat("A", 200), "file:" + strings.Repeat("a", 2000),
 	} {
 		ref, err := ParseReference(text)
@@ -35,6 +40,36 @@ func TestAReferenceThatMayBeASecretIsRefusedWithoutRepeatingIt(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAReferenceTellsWhatItsNameIs(t *testing.T) {
+	tests := map[string]struct{ cloud, file bool }{
+		"env:A": {}, "file:a": {file: true}, "aws:": {cloud: true}, "aws:p": {cloud: true}, "gcp:": {cloud: true},
+		"gcp:a": {cloud: true, file: true}, "azure:": {cloud: true},
+	}
+	for text, want := range tests {
+		ref, err := ParseReference(text)
+		if err != nil || ref.Cloud() != want.cloud || ref.File() != want.file {
+			t.Errorf("%s: of a cloud %t, a file %t, %v", text, ref.Cloud(), ref.File(), err)
+		}
+	}
+}
+
+func FuzzParseReference(f *testing.F) {
+	for _, s := range []string{"env:OPENAI_API_KEY", "file:a/b", "aws:", "aws:prod", "gcp:", "gcp:sa.json", "azure:", "azure:x", "sk-proj-abcdef123456"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		ref, err := ParseReference(s)
+		switch {
+		case err == nil && ref.String() != s:
+			t.Fatalf("%q reads as %q", s, ref)
+		case err != nil && ref != (Reference{}):
+			t.Fatalf("%q reads as %q with %v", s, ref, err)
+		case err != nil && len(s) > 12 && strings.Contains(err.Error(), s) && !strings.Contains(referenceRight, s):
+			t.Fatalf("%q is repeated in: %v", s, err)
+		}
+	})
 }
 
 func TestNamesAreNoSecrets(t *testing.T) {

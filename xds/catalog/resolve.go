@@ -30,7 +30,8 @@ func (e *AmbiguousModelError) Error() string {
 
 // Resolve finds the model a client means: by its public name; by the part
 // after the slash, if one creator has it or preferCreator does; by the
-// aliases. Names are case-sensitive. The error is an *AmbiguousModelError or
+// aliases; by what the bundled list calls the model besides, such as its dated
+// ids. Names are case-sensitive. The error is an *AmbiguousModelError or
 // an *UnknownModelError. A hit allocates nothing.
 func (c *Catalog) Resolve(name, preferCreator string) (*Model, error) {
 	if m := c.models[name]; m != nil {
@@ -51,6 +52,9 @@ func (c *Catalog) Resolve(name, preferCreator string) (*Model, error) {
 				return c.aliases[i].model, nil
 			}
 		}
+	}
+	if m := c.known[name]; m != nil {
+		return m, nil
 	}
 	if len(candidates) > 0 {
 		names := make([]string, len(candidates))

@@ -5,6 +5,8 @@ import (
 	"reflect"
 
 	"github.com/invopop/jsonschema"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
 // Schema is the JSON Schema (draft 2020-12) of dragoman.yaml, for editors. It
@@ -13,7 +15,7 @@ import (
 func Schema() []byte {
 	names := map[string]string{
 		"listenSection": "listen", "tlsSection": "tls", "limitsSection": "limits", "providerEntry": "provider",
-		"modelEntry": "model", "targetEntry": "target", "keyEntry": "key", "providerTable": "providers",
+		"modelEntry": "model", "targetEntry": "target", "keyEntry": "key", "quirksEntry": "quirks", "pricesEntry": "prices", "tierEntry": "tier", "providerTable": "providers",
 		"modelTable": "models", "aliasTable": "aliases", "headerTable": "headers",
 	}
 	reflector := jsonschema.Reflector{
@@ -54,6 +56,8 @@ func (aliasTable) JSONSchemaExtend(s *jsonschema.Schema) {
 
 // JSONSchemaExtend adds the short notation.
 func (targetEntry) JSONSchemaExtend(s *jsonschema.Schema) {
+	listAbilities(s)
+	listDialects(s)
 	long := *s
 	*s = jsonschema.Schema{
 		OneOf:       []*jsonschema.Schema{{Type: "string", Pattern: slugName.String()}, &long},
@@ -61,12 +65,28 @@ func (targetEntry) JSONSchemaExtend(s *jsonschema.Schema) {
 	}
 }
 
-// JSONSchemaExtend lists what this build serves.
-func (providerEntry) JSONSchemaExtend(s *jsonschema.Schema) {
-	if dialect, ok := s.Properties.Get("dialect"); ok {
-		for _, d := range served {
-			dialect.Enum = append(dialect.Enum, string(d))
+// JSONSchemaExtend adds what capabilities there are.
+func (modelEntry) JSONSchemaExtend(s *jsonschema.Schema) { listAbilities(s) }
+
+// JSONSchemaExtend adds what dialects this build speaks.
+func (providerEntry) JSONSchemaExtend(s *jsonschema.Schema) { listDialects(s) }
+
+func listAbilities(s *jsonschema.Schema) {
+	if list, ok := s.Properties.Get("capabilities"); ok {
+		for _, name := range llm.AllNeeds.Names() {
+			list.Items.Enum = append(list.Items.Enum, name)
 		}
+	}
+}
+
+func listDialects(s *jsonschema.Schema) {
+	one, _ := s.Properties.Get("dialect")
+	several, _ := s.Properties.Get("dialects")
+	for _, d := range served {
+		if one != nil {
+			one.Enum = append(one.Enum, string(d))
+		}
+		several.Items.Enum = append(several.Items.Enum, string(d))
 	}
 }
 

@@ -13,8 +13,9 @@ type Source struct {
 	// leaves them as they are.
 	Dir string
 	// Env looks up environment variables. If it is set, every env: reference
-	// must name one that is set and not empty; nil leaves that unchecked. The
-	// values are not kept.
+	// must name one that is set and not empty; nil leaves that unchecked, and the
+	// holes of URLs that only variables fill hold their names. The values of
+	// credentials are not kept.
 	Env func(string) (string, bool)
 }
 
@@ -26,13 +27,17 @@ func Parse(src Source) (*Catalog, error) {
 	if len(r.errs) > 0 && len(r.at) == 0 {
 		return nil, r.err() // not even YAML: there is nothing to check
 	}
-	presets, err := bundled()
+	all, err := bundled()
+	if err != nil {
+		return nil, err
+	}
+	list, err := known()
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(src.Data)
 	c := compiler{
-		report: r, src: src, doc: doc, presets: presets,
+		report: r, src: src, doc: doc, presets: all, known: list,
 		catalog: &Catalog{Version: versionOf(sum), Open: doc.Open},
 	}
 	c.something()

@@ -13,7 +13,7 @@ import (
 // reach a provider. Everything else ends here, before a byte is sent to
 // ext_proc. A trailing * stands for any end.
 var requestHeaders = []string{
-	":*", "accept", "api-key", "authorization", "connection", "content-encoding", "content-length", "content-type",
+	":*", "accept", "anthropic-beta", "anthropic-version", "api-key", "authorization", "connection", "content-encoding", "content-length", "content-type",
 	"expect", "openai-beta", "origin", "te", "transfer-encoding", "upgrade", "user-agent", "x-api-key", "x-forwarded-proto",
 	"x-goog-api-key", "x-request-id",
 }

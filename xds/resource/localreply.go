@@ -40,37 +40,88 @@ var edgeReplies = []edgeReply{
 	{`true`, "The gateway failed to serve this request.", "server_error", "gateway_error", ""},
 }
 
+// edgeShape is how clients of a dialect read errors.
+type edgeShape struct {
+	when   string // CEL over the path
+	format func(r *edgeReply) *structpb.Struct
+}
+
+// edgeShapes are looked through in order; the last takes the rest. Sources: the
+// error pages of Anthropic's, Google's and OpenAI's API references.
+var edgeShapes = []edgeShape{
+	{`request.url_path.startsWith("/v1/messages")`, (*edgeReply).anthropic},
+	{`request.url_path.startsWith("/v1beta/")`, (*edgeReply).gemini},
+	{`true`, (*edgeReply).openAI},
+}
+
 // edgeReplyConfig gives Envoy's own answers (ext_proc away, time limits,
 // malformed requests) the JSON that clients read.
 func (b *builder) edgeReplyConfig() *hcmv3.LocalReplyConfig {
 	c := &hcmv3.LocalReplyConfig{}
-	for _, r := range edgeReplies {
-		m := &hcmv3.ResponseMapper{
-			Filter:             b.cel(notOurs + " && (" + r.when + ")"),
-			BodyFormatOverride: r.format(),
-			HeadersToAdd: []*corev3.HeaderValueOption{
-				setHeader("x-request-id", "%REQ(X-REQUEST-ID)%"), setHeader("request-id", "%REQ(X-REQUEST-ID)%"),
-			},
+	for _, shape := range edgeShapes {
+		for i := range edgeReplies {
+			r := &edgeReplies[i]
+			m := &hcmv3.ResponseMapper{
+				Filter:             b.cel(notOurs + " && (" + r.when + ") && " + shape.when),
+				BodyFormatOverride: jsonFormat(shape.format(r)),
+				HeadersToAdd: []*corev3.HeaderValueOption{
+					setHeader("x-request-id", "%REQ(X-REQUEST-ID)%"), setHeader("request-id", "%REQ(X-REQUEST-ID)%"),
+				},
+			}
+			if r.retryAfter != "" {
+				m.HeadersToAdd = append(m.HeadersToAdd, setHeader("retry-after", r.retryAfter))
+			}
+			c.Mappers = append(c.Mappers, m)
 		}
-		if r.retryAfter != "" {
-			m.HeadersToAdd = append(m.HeadersToAdd, setHeader("retry-after", r.retryAfter))
-		}
-		c.Mappers = append(c.Mappers, m)
 	}
 	return c
 }
 
-func (r *edgeReply) format() *corev3.SubstitutionFormatString {
-	text := structpb.NewStringValue
-	problem := structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{
-		"message": text(r.message), "type": text(r.kind), "code": text(r.code), "param": structpb.NewNullValue(),
-	}})
+func jsonFormat(s *structpb.Struct) *corev3.SubstitutionFormatString {
 	return &corev3.SubstitutionFormatString{
-		Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: &structpb.Struct{
-			Fields: map[string]*structpb.Value{"error": problem},
-		}},
+		Format:      &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: s},
 		ContentType: "application/json",
 	}
+}
+
+func object(members map[string]*structpb.Value) *structpb.Value {
+	return structpb.NewStructValue(&structpb.Struct{Fields: members})
+}
+
+func (r *edgeReply) openAI() *structpb.Struct {
+	text := structpb.NewStringValue
+	return &structpb.Struct{Fields: map[string]*structpb.Value{"error": object(map[string]*structpb.Value{
+		"message": text(r.message), "type": text(r.kind), "code": text(r.code), "param": structpb.NewNullValue(),
+	})}}
+}
+
+func (r *edgeReply) anthropic() *structpb.Struct {
+	text, kind := structpb.NewStringValue, r.kind
+	switch {
+	case r.retryAfter != "":
+		kind = "overloaded_error"
+	case kind == "server_error":
+		kind = "api_error"
+	}
+	return &structpb.Struct{Fields: map[string]*structpb.Value{
+		"type":  text("error"),
+		"error": object(map[string]*structpb.Value{"type": text(kind), "message": text(r.message)}),
+	}}
+}
+
+func (r *edgeReply) gemini() *structpb.Struct {
+	status := "INVALID_ARGUMENT"
+	switch {
+	case r.retryAfter != "":
+		status = "UNAVAILABLE"
+	case r.code == "gateway_timeout":
+		status = "DEADLINE_EXCEEDED"
+	case r.kind == "server_error":
+		status = "INTERNAL"
+	}
+	return &structpb.Struct{Fields: map[string]*structpb.Value{"error": object(map[string]*structpb.Value{
+		"code": structpb.NewStringValue("%RESPONSE_CODE%"), "message": structpb.NewStringValue(r.message), "status": structpb.NewStringValue(status),
+	})}}
 }
 
 // attemptReplies marks what Envoy answered in a provider's stead, so that the
@@ -78,14 +129,17 @@ func (r *edgeReply) format() *corev3.SubstitutionFormatString {
 // client reads the body only where that stage is away itself: at the edge it
 // is an answer like any other.
 func (b *builder) attemptReplies() *hcmv3.LocalReplyConfig {
-	away := &edgeReplies[0]
-	return &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{{
-		Filter:             b.cel(notOurs),
-		BodyFormatOverride: away.format(),
-		HeadersToAdd: []*corev3.HeaderValueOption{
-			setHeader(envoy.LocalReplyHeader, "%RESPONSE_FLAGS%"), setHeader("retry-after", away.retryAfter),
-		},
-	}}}
+	away, c := &edgeReplies[0], &hcmv3.LocalReplyConfig{}
+	for _, shape := range edgeShapes { // while that stage is away, the path is the client's own
+		c.Mappers = append(c.Mappers, &hcmv3.ResponseMapper{
+			Filter:             b.cel(notOurs + " && " + shape.when),
+			BodyFormatOverride: jsonFormat(shape.format(away)),
+			HeadersToAdd: []*corev3.HeaderValueOption{
+				setHeader(envoy.LocalReplyHeader, "%RESPONSE_FLAGS%"), setHeader("retry-after", away.retryAfter),
+			},
+		})
+	}
+	return c
 }
 
 func (b *builder) cel(expression string) *accesslogv3.AccessLogFilter {

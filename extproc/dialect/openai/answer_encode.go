@@ -19,15 +19,15 @@ func EncodeAnswer(dst []byte, events []llm.Event, r dialect.Reply) []byte {
 	}
 	o := object{dst}
 	o.b = append(o.b, '{')
-	o.text("id", g.id)
-	o.text("object", "chat.completion")
-	o.integer("created", g.created)
-	o.text("model", r.Model)
-	o.beginArray("choices")
+	o.Text("id", g.id)
+	o.Text("object", "chat.completion")
+	o.Integer("created", g.created)
+	o.Text("model", r.Model)
+	o.BeginArray("choices")
 	for _, c := range g.choices {
 		c.write(&o)
 	}
-	o.endArray()
+	o.EndArray()
 	if g.usage.Known() {
 		o.usage(&g.usage)
 	}
@@ -51,6 +51,8 @@ type gathered struct {
 	refusal  []byte
 	thoughts []thought
 	calls    []llm.ToolCall
+	signs    []*llm.Thought // of the calls
+	signed   *llm.Thought   // of the text
 	media    []*llm.Media
 	probs    []llm.Raw
 	extra    llm.Extras
@@ -100,12 +102,16 @@ func (c *gathered) add(ev *llm.Event) {
 	switch ev.Kind {
 	case llm.TextDelta:
 		c.text, c.hasText = append(c.text, ev.Text...), true
+		if ev.Thought != nil {
+			c.signed = ev.Thought
+		}
 	case llm.RefusalDelta:
 		c.refusal = append(c.refusal, ev.Text...)
 	case llm.ReasoningDelta:
 		c.think(ev)
 	case llm.ToolStart:
 		c.calls = append(c.calls, llm.ToolCall{ID: ev.ID, Name: ev.Name, Custom: ev.Custom})
+		c.signs = append(c.signs, ev.Thought)
 	case llm.ToolArgs:
 		if n := int(ev.Index); n >= 0 && n < len(c.calls) {
 			c.calls[n].Args += ev.Text
@@ -143,51 +149,53 @@ func (c *gathered) think(ev *llm.Event) {
 }
 
 func (c *gathered) write(o *object) {
-	o.open()
-	o.integer("index", int64(c.index))
-	o.begin("message")
-	o.text("role", "assistant")
+	o.Open()
+	o.Integer("index", int64(c.index))
+	o.Begin("message")
+	o.Text("role", "assistant")
 	switch {
 	case c.hasText || len(c.calls)+len(c.refusal) == 0:
-		o.text("content", string(c.text))
+		o.Text("content", string(c.text))
 	default:
-		o.raw("content", []byte("null"))
+		o.Raw("content", []byte("null"))
 	}
 	if len(c.refusal) > 0 {
-		o.text("refusal", string(c.refusal))
+		o.Text("refusal", string(c.refusal))
 	} else {
-		o.raw("refusal", []byte("null"))
+		o.Raw("refusal", []byte("null"))
 	}
 	c.writeThoughts(o)
 	if len(c.calls) > 0 {
-		o.beginArray("tool_calls")
+		o.BeginArray("tool_calls")
 		for i := range c.calls {
-			o.call(&c.calls[i])
+			o.call(&c.calls[i], c.signs[i])
 		}
-		o.endArray()
+		o.EndArray()
 	}
 	c.writeMedia(o)
+	o.signed(c.signed)
 	o.extras(c.extra, inDelta)
-	o.end()
+	o.End()
 	c.writeProbs(o)
-	o.text("finish_reason", finishWord(c.finish))
+	o.Text("finish_reason", finishWord(c.finish))
 	o.extras(c.extra, inChoice)
-	o.end()
+	o.End()
 }
 
-func (o *object) call(c *llm.ToolCall) {
+func (o *object) call(c *llm.ToolCall, signed *llm.Thought) {
 	kind, args := "function", "arguments"
 	if c.Custom {
 		kind, args = "custom", "input"
 	}
-	o.open()
-	o.text("id", c.ID)
-	o.text("type", kind)
-	o.begin(kind)
-	o.text("name", c.Name)
-	o.text(args, c.Args)
-	o.end()
-	o.end()
+	o.Open()
+	o.Text("id", c.ID)
+	o.Text("type", kind)
+	o.Begin(kind)
+	o.Text("name", c.Name)
+	o.Text(args, c.Args)
+	o.End()
+	o.signed(signed)
+	o.End()
 }
 
 func (c *gathered) writeThoughts(o *object) {
@@ -198,17 +206,17 @@ func (c *gathered) writeThoughts(o *object) {
 		detailed = detailed || c.thoughts[i].detailed
 	}
 	if len(text) > 0 {
-		o.text(reasoningContent, string(text))
+		o.Text(reasoningContent, string(text))
 	}
 	if !detailed {
 		return
 	}
-	o.beginArray("reasoning_details")
+	o.BeginArray("reasoning_details")
 	for i := range c.thoughts {
 		t := &c.thoughts[i]
 		o.detail(string(t.text), &t.Thought, indexed(t.index))
 	}
-	o.endArray()
+	o.EndArray()
 }
 
 func (c *gathered) writeMedia(o *object) {
@@ -219,12 +227,12 @@ func (c *gathered) writeMedia(o *object) {
 		}
 		if !begun {
 			begun = true
-			o.beginArray("images")
+			o.BeginArray("images")
 		}
 		o.image(m)
 	}
 	if begun {
-		o.endArray()
+		o.EndArray()
 	}
 }
 
@@ -233,27 +241,27 @@ func (c *gathered) writeMedia(o *object) {
 func (c *gathered) writeProbs(o *object) {
 	switch len(c.probs) {
 	case 0:
-		o.raw("logprobs", []byte("null"))
+		o.Raw("logprobs", []byte("null"))
 		return
 	case 1:
-		o.raw("logprobs", c.probs[0])
+		o.Raw("logprobs", c.probs[0])
 		return
 	}
-	o.begin("logprobs")
+	o.Begin("logprobs")
 	for _, name := range [...]string{"content", "refusal"} {
-		o.beginArray(name)
+		o.BeginArray(name)
 		for _, raw := range c.probs {
 			w := scan.Over(raw)
 			for ok := w.Object(); ok && w.Member(); {
 				same := string(w.Key()) == name
 				for ok := w.Array(); ok && w.Element(); {
 					if value := w.Value(); same {
-						o.element(value)
+						o.Element(value)
 					}
 				}
 			}
 		}
-		o.endArray()
+		o.EndArray()
 	}
-	o.end()
+	o.End()
 }

@@ -3,6 +3,7 @@ package openai
 import (
 	"strconv"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -16,6 +17,7 @@ type call struct {
 	started bool
 	number  int32  // once started: its place among the started ones
 	args    string // held until the name is known
+	signed  *llm.Thought
 }
 
 // fragment is an element of tool_calls.
@@ -23,6 +25,7 @@ type fragment struct {
 	index          int64 // -1 = none
 	id, name, args string
 	custom         bool
+	signed         *llm.Thought
 }
 
 // calls assembles tool calls from fragments. The standard form has index in
@@ -65,6 +68,10 @@ func readFragment(raw []byte) (f fragment, ok bool) {
 			f.id, _ = scan.Text(w.Value())
 		case "type":
 			f.custom = string(w.Value()) == `"custom"`
+		case "extra_content":
+			if s, ok := signature(w.Value()); ok {
+				f.signed = s
+			}
 		case "function", "custom":
 			for ok := w.Object(); ok && w.Member(); {
 				switch string(w.Key()) {
@@ -105,13 +112,26 @@ func (a *answer) fragment(c *choice, n int, f fragment) {
 	if k.name == "" {
 		k.name = f.name
 	}
+	if k.signed == nil {
+		k.signed = f.signed
+	}
 	if k.name == "" && len(k.args)+len(f.args) <= maxHeldArgs {
 		k.args += f.args
 		return
 	}
 	a.startCall(c, n)
-	if f.args != "" {
-		a.emit(llm.Event{Kind: llm.ToolArgs, Choice: c.index, Index: k.number, Text: f.args})
+	a.argue(c, k, f.args)
+}
+
+// argue sends arguments. Those of the tool that stands for structured output
+// are the answer's text.
+func (a *answer) argue(c *choice, k *call, args string) {
+	switch {
+	case args == "":
+	case k.name == dialect.SchemaTool:
+		a.text(c, llm.TextDelta, args)
+	default:
+		a.emit(llm.Event{Kind: llm.ToolArgs, Choice: c.index, Index: k.number, Text: args})
 	}
 }
 
@@ -150,16 +170,20 @@ func (a *answer) startCall(c *choice, n int) {
 	if k.started {
 		return
 	}
-	k.started, k.number = true, c.started
+	k.started = true
+	if k.name == dialect.SchemaTool {
+		a.argue(c, k, k.args)
+		k.args = ""
+		return
+	}
+	k.number = c.started
 	c.started++
 	if k.id == "" {
 		k.id = "call_" + a.id + "_" + strconv.Itoa(int(c.index)) + "_" + strconv.Itoa(n)
 	}
-	a.emit(llm.Event{Kind: llm.ToolStart, Choice: c.index, Index: k.number, ID: k.id, Name: k.name, Custom: k.custom})
-	if k.args != "" {
-		a.emit(llm.Event{Kind: llm.ToolArgs, Choice: c.index, Index: k.number, Text: k.args})
-		k.args = ""
-	}
+	a.emit(llm.Event{Kind: llm.ToolStart, Choice: c.index, Index: k.number, ID: k.id, Name: k.name, Custom: k.custom, Thought: k.signed})
+	a.argue(c, k, k.args)
+	k.args = ""
 }
 
 // flushCalls starts the calls that never got a name.

@@ -240,7 +240,7 @@ func (a *answer) finish(c *choice, word string) {
 	a.flushCalls(c)
 	c.finished = true
 	reason, ok := finishReasons[strings.ToLower(word)]
-	switch called := len(c.calls) > 0 || c.calledBy; {
+	switch called := c.started > 0 || c.calledBy; {
 	case word == "":
 		if reason = llm.FinishStop; called {
 			reason = llm.FinishToolCalls

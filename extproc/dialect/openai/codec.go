@@ -51,7 +51,7 @@ func Codec() *dialect.Codec {
 }
 
 // Path is where chat completions are below a provider's base path.
-func Path(*dialect.Envelope, dialect.Target) string { return "/chat/completions" }
+func Path(_ *dialect.Envelope, t dialect.Target) string { return t.OpenAIPath("/chat/completions") }
 
 func invalid(param, message string) *llm.Problem {
 	return &llm.Problem{Kind: llm.InvalidRequest, Param: param, Message: message}

@@ -28,6 +28,7 @@ var errorTypes = [llm.NumKinds]string{
 	llm.Timeout:          "server_error",
 	llm.BadAnswer:        "server_error",
 	llm.Internal:         "server_error",
+	llm.Inexpressible:    "invalid_request_error",
 }
 
 type errorBody struct {

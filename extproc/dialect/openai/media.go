@@ -12,11 +12,11 @@ import (
 func (f *fields) media(path, kind string, raw []byte) *llm.Media {
 	m, known := &llm.Media{}, true
 	if kind == "image_url" && scan.KindOf(raw) == scan.String {
-		setURL(m, f.text(path, raw))
+		setURL(m, f.Text(path, raw))
 		return m
 	}
-	f.object(path+"."+kind, raw, func(key string, value []byte) {
-		text := f.text(path+"."+kind+"."+key, value)
+	f.Object(path+"."+kind, raw, func(key string, value []byte) {
+		text := f.Text(path+"."+kind+"."+key, value)
 		switch kind + "." + key {
 		case "image_url.url":
 			setURL(m, text)
@@ -79,12 +79,12 @@ func url(m *llm.Media) string {
 func (o *object) media(k llm.PartKind, m *llm.Media) {
 	switch k {
 	case llm.Image:
-		o.begin("image_url")
-		o.text("url", url(m))
-		o.textIf("detail", m.Detail)
+		o.Begin("image_url")
+		o.Text("url", url(m))
+		o.TextIf("detail", m.Detail)
 	case llm.Audio:
-		o.begin("input_audio")
-		o.text("data", m.Base64)
+		o.Begin("input_audio")
+		o.Text("data", m.Base64)
 		if m.Type != "" {
 			format := strings.TrimPrefix(m.Type, "audio/")
 			switch format {
@@ -93,38 +93,38 @@ func (o *object) media(k llm.PartKind, m *llm.Media) {
 			case "wave", "x-wav":
 				format = "wav"
 			}
-			o.text("format", format)
+			o.Text("format", format)
 		}
 	default:
-		o.begin("file")
-		o.textIf("file_id", m.FileID)
-		o.textIf("filename", m.Name)
-		o.textIf("file_data", url(m))
+		o.Begin("file")
+		o.TextIf("file_id", m.FileID)
+		o.TextIf("filename", m.Name)
+		o.TextIf("file_data", url(m))
 		if m.Base64 == "" {
-			o.textIf("media_type", m.Type)
+			o.TextIf("media_type", m.Type)
 		}
 	}
-	o.end()
+	o.End()
 }
 
 // reasoningDetail reads an element of reasoning_details, the form in which
 // aggregators carry summaries, signatures and encrypted reasoning.
 func (f *fields) reasoningDetail(path string, raw []byte) llm.Part {
 	p := llm.Part{Kind: llm.Thinking, Thought: &llm.Thought{}}
-	f.object(path, raw, func(key string, value []byte) {
+	f.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type":
 			p.Thought.Summary = string(value) == `"reasoning.summary"`
 		case "text", "summary":
-			p.Text = f.text(path+"."+key, value)
+			p.Text = f.Text(path+"."+key, value)
 		case "data":
-			p.Thought.Encrypted = f.text(path+"."+key, value)
+			p.Thought.Encrypted = f.Text(path+"."+key, value)
 		case "signature":
-			p.Thought.Signature = f.text(path+"."+key, value)
+			p.Thought.Signature = f.Text(path+"."+key, value)
 		case "id":
-			p.Thought.ID = f.text(path+"."+key, value)
+			p.Thought.ID = f.Text(path+"."+key, value)
 		case "format":
-			p.Thought.Format = f.text(path+"."+key, value)
+			p.Thought.Format = f.Text(path+"."+key, value)
 		default:
 			p.Extra = append(p.Extra, extra(key, value))
 		}
@@ -134,22 +134,22 @@ func (f *fields) reasoningDetail(path string, raw []byte) llm.Part {
 
 // detail writes reasoning as an element of reasoning_details.
 func (o *object) detail(text string, t *llm.Thought, more llm.Extras) {
-	o.open()
+	o.Open()
 	switch {
 	case t.Summary:
-		o.text("type", "reasoning.summary")
-		o.text("summary", text)
+		o.Text("type", "reasoning.summary")
+		o.Text("summary", text)
 	case t.Encrypted != "":
-		o.text("type", "reasoning.encrypted")
-		o.textIf("text", text)
+		o.Text("type", "reasoning.encrypted")
+		o.TextIf("text", text)
 	default:
-		o.text("type", "reasoning.text")
-		o.textIf("text", text)
+		o.Text("type", "reasoning.text")
+		o.TextIf("text", text)
 	}
-	o.textIf("data", t.Encrypted)
-	o.textIf("signature", t.Signature)
-	o.textIf("id", t.ID)
-	o.textIf("format", t.Format)
+	o.TextIf("data", t.Encrypted)
+	o.TextIf("signature", t.Signature)
+	o.TextIf("id", t.ID)
+	o.TextIf("format", t.Format)
 	o.extras(more, "")
-	o.end()
+	o.End()
 }

@@ -15,78 +15,78 @@ func outside(name string, low, high int64) *llm.Problem {
 // a wrong kind becomes the problem. null is as good as absent.
 type fields struct{ problem *llm.Problem }
 
-func (f *fields) wrong(path, want string) {
+func (f *fields) Wrong(path, want string) {
 	if f.problem == nil {
 		f.problem = invalid(path, path+" must be "+want)
 	}
 }
 
-func (f *fields) text(path string, raw []byte) string {
+func (f *fields) Text(path string, raw []byte) string {
 	if scan.IsNull(raw) {
 		return ""
 	}
 	s, ok := scan.Text(raw)
 	if !ok {
-		f.wrong(path, "a string")
+		f.Wrong(path, "a string")
 	}
 	return s
 }
 
-func (f *fields) optText(path string, raw []byte) llm.Opt[string] {
+func (f *fields) OptText(path string, raw []byte) llm.Opt[string] {
 	if scan.IsNull(raw) {
 		return llm.Opt[string]{}
 	}
-	return llm.Some(f.text(path, raw))
+	return llm.Some(f.Text(path, raw))
 }
 
-func (f *fields) number(path string, raw []byte) llm.Opt[float64] {
+func (f *fields) Number(path string, raw []byte) llm.Opt[float64] {
 	if scan.IsNull(raw) {
 		return llm.Opt[float64]{}
 	}
 	n, ok := scan.Float(raw)
 	if !ok {
-		f.wrong(path, "a number")
+		f.Wrong(path, "a number")
 	}
 	return llm.Some(n)
 }
 
-func (f *fields) integer(path string, raw []byte) llm.Opt[int64] {
+func (f *fields) Integer(path string, raw []byte) llm.Opt[int64] {
 	if scan.IsNull(raw) {
 		return llm.Opt[int64]{}
 	}
 	n, ok := scan.Int(raw)
 	if !ok {
-		f.wrong(path, "an integer")
+		f.Wrong(path, "an integer")
 	}
 	return llm.Some(n)
 }
 
-func (f *fields) truth(path string, raw []byte) llm.Opt[bool] {
+func (f *fields) Truth(path string, raw []byte) llm.Opt[bool] {
 	if scan.IsNull(raw) {
 		return llm.Opt[bool]{}
 	}
 	v, ok := scan.Truth(raw)
 	if !ok {
-		f.wrong(path, "true or false")
+		f.Wrong(path, "true or false")
 	}
 	return llm.Some(v)
 }
 
-// within reads an optional integer with bounds.
-func (f *fields) within(path string, raw []byte, low, high int64) llm.Opt[int64] {
-	n := f.integer(path, raw)
+// Within reads an optional integer with bounds.
+func (f *fields) Within(path string, raw []byte, low, high int64) llm.Opt[int64] {
+	n := f.Integer(path, raw)
 	if v, ok := n.Get(); ok && f.problem == nil && (v < low || v > high) {
 		f.problem = outside(path, low, high)
 	}
 	return n
 }
 
-// object walks an object's members; null has none.
-func (f *fields) object(path string, raw []byte, visit func(key string, value []byte)) {
+// Object walks an Object's members; null has none.
+func (f *fields) Object(path string, raw []byte, visit func(key string, value []byte)) {
 	w := scan.Over(raw)
 	if !w.Object() {
 		if !scan.IsNull(raw) {
-			f.wrong(path, "an object")
+			f.Wrong(path, "an object")
 		}
 		return
 	}
@@ -95,12 +95,12 @@ func (f *fields) object(path string, raw []byte, visit func(key string, value []
 	}
 }
 
-// array walks an array's elements; null has none.
-func (f *fields) array(path string, raw []byte, visit func(path string, value []byte)) {
+// Array walks an Array's elements; null has none.
+func (f *fields) Array(path string, raw []byte, visit func(path string, value []byte)) {
 	w := scan.Over(raw)
 	if !w.Array() {
 		if !scan.IsNull(raw) {
-			f.wrong(path, "an array")
+			f.Wrong(path, "an array")
 		}
 		return
 	}

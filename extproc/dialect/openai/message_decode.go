@@ -24,7 +24,8 @@ type draft struct {
 	calls   []llm.Part
 	details []llm.Part
 	cache   llm.Raw
-	plain   llm.Extras // reasoning as text only
+	plain   llm.Extras   // reasoning as text only
+	signed  *llm.Thought // of the text, by Gemini
 }
 
 // Names under which providers give reasoning as text: the first is DeepSeek's
@@ -37,15 +38,15 @@ const (
 func (d *requestDecoder) message(path string, raw []byte) {
 	b := draft{requestDecoder: d, path: path}
 	known := false
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		if key == "role" {
-			b.m.Role, known = roles[d.text(path+".role", value)]
+			b.m.Role, known = roles[d.Text(path+".role", value)]
 			return
 		}
 		b.member(key, value)
 	})
 	if !known {
-		d.wrong(path+".role", `"system", "developer", "user", "assistant" or "tool"`)
+		d.Wrong(path+".role", `"system", "developer", "user", "assistant" or "tool"`)
 	}
 	d.r.Messages = append(d.r.Messages, b.finish())
 }
@@ -56,25 +57,31 @@ func (b *draft) member(key string, raw []byte) {
 	case "content":
 		b.content = b.contentParts(path, raw)
 	case "name":
-		b.m.Name = b.text(path, raw)
+		b.m.Name = b.Text(path, raw)
 	case "tool_call_id":
 		b.callID = raw
 	case "refusal":
 		if !scan.IsNull(raw) {
-			b.refusal = []llm.Part{{Kind: llm.RefusalText, Text: b.text(path, raw)}}
+			b.refusal = []llm.Part{{Kind: llm.RefusalText, Text: b.Text(path, raw)}}
 		}
 	case "tool_calls":
 		b.calls = nil
-		b.array(path, raw, b.call)
+		b.Array(path, raw, b.call)
 	case reasoningContent, reasoningText:
 		if !scan.IsNull(raw) {
 			b.plain = append(b.plain, extra(key, raw))
 		}
 	case "reasoning_details":
 		b.details = nil
-		b.array(path, raw, b.detail)
+		b.Array(path, raw, b.detail)
 	case "cache_control":
 		b.cache = cache(raw)
+	case "extra_content":
+		if s, ok := signature(raw); ok {
+			b.signed = s
+			return
+		}
+		b.m.Extra = append(b.m.Extra, extra(key, raw))
 	default:
 		b.m.Extra = append(b.m.Extra, extra(key, raw))
 	}
@@ -88,6 +95,9 @@ func (b *draft) finish() llm.Message {
 	}
 	m.Parts = b.thinking()
 	m.Extra = append(m.Extra, b.plain...)
+	if n := len(b.content); b.signed != nil && n > 0 && b.content[n-1].Kind == llm.Text {
+		b.content[n-1].Thought = b.signed
+	}
 	m.Parts = append(m.Parts, b.content...)
 	m.Parts = append(m.Parts, b.refusal...)
 	m.Parts = append(m.Parts, b.calls...)
@@ -108,9 +118,9 @@ func (b *draft) finish() llm.Message {
 func (b *draft) result() llm.Message {
 	m := b.m
 	if len(b.calls)+len(b.details)+len(b.refusal) > 0 {
-		b.wrong(b.path, "a tool message without tool_calls, refusal and reasoning")
+		b.Wrong(b.path, "a tool message without tool_calls, refusal and reasoning")
 	}
-	r := &llm.ToolResult{ID: b.text(b.path+".tool_call_id", b.callID), Name: m.Name, Parts: b.content}
+	r := &llm.ToolResult{ID: b.Text(b.path+".tool_call_id", b.callID), Name: m.Name, Parts: b.content}
 	if len(r.Parts) == 1 && r.Parts[0].Kind == llm.Text && r.Parts[0].Text == "" && r.Parts[0].Cache == nil && r.Parts[0].Extra == nil {
 		r.Parts = nil
 	}
@@ -126,7 +136,7 @@ func (b *draft) thinking() []llm.Part {
 		return b.details
 	}
 	first := b.plain[0]
-	text := b.text(b.path+"."+first.Name, first.Value)
+	text := b.Text(b.path+"."+first.Name, first.Value)
 	if n := len(b.details); n > 0 {
 		if d := &b.details[0]; n == 1 && d.Text == "" && d.Thought.Signature != "" {
 			d.Text = text // which the signature is for
@@ -141,9 +151,9 @@ func (b *draft) thinking() []llm.Part {
 
 func (b *draft) contentParts(path string, raw []byte) (parts []llm.Part) {
 	if scan.KindOf(raw) == scan.String {
-		return []llm.Part{{Kind: llm.Text, Text: b.text(path, raw)}}
+		return []llm.Part{{Kind: llm.Text, Text: b.Text(path, raw)}}
 	}
-	b.array(path, raw, func(path string, value []byte) {
+	b.Array(path, raw, func(path string, value []byte) {
 		parts = append(parts, b.part(path, value))
 	})
 	return parts
@@ -156,14 +166,14 @@ func (b *draft) part(path string, raw []byte) llm.Part {
 		p              llm.Part
 	)
 	opaque := llm.Part{Kind: llm.OpaquePart, Extra: llm.Extras{extra("part", raw)}}
-	b.object(path, raw, func(key string, value []byte) {
+	b.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type":
-			kind = b.text(path+".type", value)
+			kind = b.Text(path+".type", value)
 		case "text":
-			p.Text = b.text(path+".text", value)
+			p.Text = b.Text(path+".text", value)
 		case "refusal":
-			p.Text = b.text(path+".refusal", value)
+			p.Text = b.Text(path+".refusal", value)
 		case "image_url", "input_audio", "file":
 			mediaKeys++
 			mediaKey, p.Media = key, b.media(path, key, value)
@@ -192,26 +202,32 @@ func isMedia(k llm.PartKind) bool { return k == llm.Image || k == llm.Audio || k
 func (b *draft) call(path string, raw []byte) {
 	c := &llm.ToolCall{}
 	p := llm.Part{Kind: llm.Call, Call: c}
-	b.object(path, raw, func(key string, value []byte) {
+	b.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "id":
-			c.ID = b.text(path+".id", value)
+			c.ID = b.Text(path+".id", value)
 		case "type":
 			c.Custom = string(value) == `"custom"`
 		case "function", "custom":
-			b.object(path+"."+key, value, func(inner string, value []byte) {
+			b.Object(path+"."+key, value, func(inner string, value []byte) {
 				switch inner {
 				case "name":
-					c.Name = b.text(path+"."+key+".name", value)
+					c.Name = b.Text(path+"."+key+".name", value)
 				case "arguments", "input":
 					if c.Args = string(value); scan.KindOf(value) == scan.String {
-						c.Args = b.text(path, value)
+						c.Args = b.Text(path, value)
 					}
 				default:
 					p.Extra = append(p.Extra, extra("function/"+inner, value))
 				}
 			})
 		case "index": // copied from a stream by some clients
+		case "extra_content":
+			var ok bool
+			if p.Thought, ok = signature(value); !ok {
+				p.Thought = nil
+				p.Extra = append(p.Extra, extra(key, value))
+			}
 		default:
 			p.Extra = append(p.Extra, extra(key, value))
 		}

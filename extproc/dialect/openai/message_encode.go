@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -15,7 +16,7 @@ var roleNames = [...]string{
 // and must directly follow the calls. Media in a result, which OpenAI's tool
 // messages cannot hold, comes in a user message behind the results.
 func (e *requestEncoder) messages() {
-	e.beginArray("messages")
+	e.BeginArray("messages")
 	var media []llm.Part
 	for i := range e.r.Messages {
 		m := &e.r.Messages[i]
@@ -46,15 +47,15 @@ func (e *requestEncoder) messages() {
 			e.message(path, &rest)
 		}
 	}
-	e.endArray()
+	e.EndArray()
 }
 
 // result writes a tool message and returns the result's media.
 func (e *requestEncoder) result(path string, m *llm.Message, p *llm.Part) (media []llm.Part) {
 	r, hoist := p.Result, e.t.Genuine || e.r.Dialect != llm.OpenAI
-	e.open()
-	e.text("role", "tool")
-	e.text("tool_call_id", r.ID)
+	e.Open()
+	e.Text("role", "tool")
+	e.Text("tool_call_id", r.ID)
 	var texts []llm.Part
 	for i := range r.Parts {
 		if hoist && isMedia(r.Parts[i].Kind) {
@@ -64,21 +65,21 @@ func (e *requestEncoder) result(path string, m *llm.Message, p *llm.Part) (media
 		texts = append(texts, r.Parts[i])
 	}
 	if len(texts) == 0 {
-		e.text("content", "")
+		e.Text("content", "")
 	} else {
 		e.content(path, texts)
 	}
-	e.textIf("name", r.Name)
+	e.TextIf("name", r.Name)
 	if m.Role == llm.ToolRole {
 		e.messageExtras(path, m)
 	}
 	if p.Cache != nil && !e.refused(path+".cache_control") {
-		e.raw("cache_control", p.Cache)
+		e.Raw("cache_control", p.Cache)
 	}
 	if r.Error {
 		e.drop(path + ".is_error")
 	}
-	e.end()
+	e.End()
 	return media
 }
 
@@ -101,31 +102,41 @@ func (e *requestEncoder) message(path string, m *llm.Message) {
 			refusal, content = last.Text, content[:n-1]
 		}
 	}
-	e.open()
-	e.text("role", roleNames[m.Role])
-	e.textIf("name", m.Name)
+	role := m.Role
+	if role == llm.Developer && e.q.SystemRole {
+		role = llm.System
+	}
+	e.Open()
+	e.Text("role", roleNames[role])
+	e.TextIf("name", m.Name)
 	e.thinking(path, m, thinking)
 	switch {
 	case len(content) > 0:
 		e.content(path, content)
 	case m.Role == llm.Assistant: // some providers insist on the member
-		e.raw("content", []byte("null"))
+		e.Raw("content", []byte("null"))
 	}
-	e.textIf("refusal", refusal)
+	e.TextIf("refusal", refusal)
 	if len(calls) > 0 {
-		e.beginArray("tool_calls")
+		e.BeginArray("tool_calls")
 		for i := range calls {
 			e.callPart(path+".tool_calls", &calls[i])
 		}
-		e.endArray()
+		e.EndArray()
 	}
 	e.messageExtras(path, m)
-	if n := len(m.Parts); n > 0 {
-		if last := &m.Parts[n-1]; last.Cache != nil && besideParts[last.Kind] && !e.refused(path+".cache_control") {
-			e.raw("cache_control", last.Cache)
+	for i := range content {
+		if s := content[i].Thought; s != nil && !e.refused(path+".extra_content") {
+			e.signed(s)
+			break
 		}
 	}
-	e.end()
+	if n := len(m.Parts); n > 0 {
+		if last := &m.Parts[n-1]; last.Cache != nil && besideParts[last.Kind] && !e.refused(path+".cache_control") {
+			e.Raw("cache_control", last.Cache)
+		}
+	}
+	e.End()
 }
 
 // besideParts are the kinds whose cache breakpoint stands in the message.
@@ -138,7 +149,7 @@ func (e *requestEncoder) messageExtras(path string, m *llm.Message) {
 		case x.Dialect != llm.OpenAI:
 			e.drop(path + "." + x.Name)
 		case x.Name == "audio" || x.Name == "function_call" || x.Name == "tool_call_id" || !e.refused(path+"."+x.Name):
-			e.raw(x.Name, x.Value)
+			e.Raw(x.Name, x.Value)
 		}
 	}
 }
@@ -148,6 +159,10 @@ func (e *requestEncoder) messageExtras(path string, m *llm.Message) {
 // with that text under names of its own, which follow as extras.
 func (e *requestEncoder) thinking(path string, m *llm.Message, parts []llm.Part) {
 	if len(parts) == 0 || e.refused(path+".reasoning") {
+		return
+	}
+	if e.q.ReasoningText == asNothing {
+		e.drop(path + ".reasoning")
 		return
 	}
 	named := m.Extra.Get(llm.OpenAI, reasoningContent) != nil || m.Extra.Get(llm.OpenAI, reasoningText) != nil
@@ -161,61 +176,65 @@ func (e *requestEncoder) thinking(path string, m *llm.Message, parts []llm.Part)
 		}
 	}
 	if !named && (plain.Len() > 0 || !detailed) {
-		e.text(reasoningContent, plain.String())
+		e.Text(cmp.Or(e.q.ReasoningText, reasoningContent), plain.String())
 	}
 	if !detailed {
 		return
 	}
-	e.beginArray("reasoning_details")
+	e.BeginArray("reasoning_details")
 	for i := range parts {
 		if p := &parts[i]; p.Thought != nil {
 			e.detail(p.Text, p.Thought, p.Extra)
 		}
 	}
-	e.endArray()
+	e.EndArray()
 }
 
 // content writes one plain text as a string, everything else as parts.
 func (e *requestEncoder) content(path string, parts []llm.Part) {
 	if len(parts) == 1 {
 		if p := &parts[0]; p.Kind == llm.Text && p.Cache == nil && len(p.Extra) == 0 {
-			e.text("content", p.Text)
+			e.Text("content", p.Text)
 			return
 		}
 	}
-	e.beginArray("content")
+	if text, ok := joined(parts); ok && e.q.TextOnly {
+		e.Text("content", text)
+		return
+	}
+	e.BeginArray("content")
 	for i := range parts {
 		e.part(path+".content", &parts[i])
 	}
-	e.endArray()
+	e.EndArray()
 }
 
 func (e *requestEncoder) part(path string, p *llm.Part) {
 	if p.Kind == llm.OpaquePart {
 		if raw := p.Extra.Get(llm.OpenAI, "part"); raw != nil {
-			e.element(raw)
+			e.Element(raw)
 		} else {
 			e.drop(path)
 		}
 		return
 	}
-	e.open()
+	e.Open()
 	switch p.Kind {
 	case llm.Text:
-		e.text("type", "text")
-		e.text("text", p.Text)
+		e.Text("type", "text")
+		e.Text("text", p.Text)
 	case llm.RefusalText:
-		e.text("type", "refusal")
-		e.text("refusal", p.Text)
+		e.Text("type", "refusal")
+		e.Text("refusal", p.Text)
 	case llm.Image, llm.Audio, llm.File:
-		e.text("type", mediaTypes[p.Kind])
+		e.Text("type", mediaTypes[p.Kind])
 		e.media(p.Kind, p.Media)
 	}
 	e.more(p.Extra, "", path)
 	if p.Cache != nil && !e.refused(path+".cache_control") {
-		e.raw("cache_control", p.Cache)
+		e.Raw("cache_control", p.Cache)
 	}
-	e.end()
+	e.End()
 }
 
 var mediaTypes = map[llm.PartKind]string{llm.Image: "image_url", llm.Audio: "input_audio", llm.File: "file"}
@@ -226,14 +245,17 @@ func (e *requestEncoder) callPart(path string, p *llm.Part) {
 	if c.Custom {
 		kind, args = "custom", "input"
 	}
-	e.open()
-	e.text("id", c.ID)
-	e.text("type", kind)
-	e.begin(kind)
-	e.text("name", c.Name)
-	e.text(args, c.Args)
+	e.Open()
+	e.Text("id", c.ID)
+	e.Text("type", kind)
+	e.Begin(kind)
+	e.Text("name", c.Name)
+	e.Text(args, c.Args)
 	e.more(p.Extra, inFunction, path)
-	e.end()
+	e.End()
 	e.more(p.Extra, "", path)
-	e.end()
+	if p.Thought != nil && !e.refused(path+".extra_content") {
+		e.signed(p.Thought)
+	}
+	e.End()
 }

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -11,7 +12,13 @@ func (s *scanner) needs() (n llm.Needs) {
 	w := &s.w
 	switch string(w.Key()) {
 	case "messages":
-		return messageNeeds(w)
+		return s.messageNeeds()
+	case "seed":
+		s.e.Uses |= dialect.UsesSeed
+	case "tool_choice":
+		if raw := w.Value(); string(raw) == `"required"` {
+			s.e.Uses |= dialect.UsesRequiredTool
+		}
 	case "tools", "functions":
 		for ok := w.Array(); ok && w.Element(); {
 			n = llm.NeedTools
@@ -22,11 +29,16 @@ func (s *scanner) needs() (n llm.Needs) {
 				n = formatNeeds(w.Value())
 			}
 		}
+		if n == llm.NeedJSONSchema {
+			s.e.Uses |= dialect.UsesSchema
+		}
 	case "reasoning_effort":
+		s.e.Uses |= dialect.UsesReasoning
 		if raw := w.Value(); !scan.IsNull(raw) && string(raw) != `"none"` {
 			return llm.NeedReasoning
 		}
-	case "reasoning", "thinking":
+	case "reasoning", "thinking", "enable_thinking":
+		s.e.Uses |= dialect.UsesReasoning
 		if reasons(w) {
 			return llm.NeedReasoning
 		}
@@ -78,18 +90,32 @@ func reasons(w *scan.Walk) (wanted bool) {
 }
 
 // messageNeeds looks at messages[].content[].type.
-func messageNeeds(w *scan.Walk) (n llm.Needs) {
+func (s *scanner) messageNeeds() (n llm.Needs) {
+	w := &s.w
 	for ok := w.Array(); ok && w.Element(); {
 		for ok := w.Object(); ok && w.Member(); {
-			if string(w.Key()) != "content" {
-				continue
-			}
-			for ok := w.Array(); ok && w.Element(); {
-				for ok := w.Object(); ok && w.Member(); {
-					if string(w.Key()) == "type" {
-						n |= partNeed(w.Value())
-					}
+			switch string(w.Key()) {
+			case "role":
+				if string(w.Value()) == `"developer"` {
+					s.e.Uses |= dialect.UsesDeveloper
 				}
+			case "reasoning_content", "reasoning", "reasoning_details":
+				s.e.Uses |= dialect.UsesThoughts
+			case "content":
+				n |= s.contentNeeds()
+			}
+		}
+	}
+	return n
+}
+
+func (s *scanner) contentNeeds() (n llm.Needs) {
+	w := &s.w
+	for ok := w.Array(); ok && w.Element(); {
+		s.e.Uses |= dialect.UsesParts
+		for ok := w.Object(); ok && w.Member(); {
+			if string(w.Key()) == "type" {
+				n |= partNeed(w.Value())
 			}
 		}
 	}

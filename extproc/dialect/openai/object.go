@@ -12,7 +12,7 @@ import (
 // opening bracket or a colon.
 type object struct{ b []byte }
 
-func (o *object) comma() {
+func (o *object) Comma() {
 	if n := len(o.b); n > 0 {
 		switch o.b[n-1] {
 		case '{', '[', ':':
@@ -22,62 +22,62 @@ func (o *object) comma() {
 	}
 }
 
-func (o *object) key(name string) {
-	o.comma()
+func (o *object) Key(name string) {
+	o.Comma()
 	o.b = append(scan.AppendQuoted(o.b, name), ':')
 }
 
-// open begins an object that is the text itself or an element.
-func (o *object) open() { o.comma(); o.b = append(o.b, '{') }
+// Open begins an object that is the text itself or an element.
+func (o *object) Open() { o.Comma(); o.b = append(o.b, '{') }
 
-// begin begins an object that is a member.
-func (o *object) begin(name string) { o.key(name); o.b = append(o.b, '{') }
+// Begin begins an object that is a member.
+func (o *object) Begin(name string) { o.Key(name); o.b = append(o.b, '{') }
 
-func (o *object) end() { o.b = append(o.b, '}') }
+func (o *object) End() { o.b = append(o.b, '}') }
 
-func (o *object) beginArray(name string) { o.key(name); o.b = append(o.b, '[') }
+func (o *object) BeginArray(name string) { o.Key(name); o.b = append(o.b, '[') }
 
-func (o *object) endArray() { o.b = append(o.b, ']') }
+func (o *object) EndArray() { o.b = append(o.b, ']') }
 
-func (o *object) text(name, value string) { o.key(name); o.b = scan.AppendQuoted(o.b, value) }
+func (o *object) Text(name, value string) { o.Key(name); o.b = scan.AppendQuoted(o.b, value) }
 
-// textIf leaves out an empty text.
-func (o *object) textIf(name, value string) {
+// TextIf leaves out an empty text.
+func (o *object) TextIf(name, value string) {
 	if value != "" {
-		o.text(name, value)
+		o.Text(name, value)
 	}
 }
 
-func (o *object) raw(name string, value []byte) { o.key(name); o.b = append(o.b, value...) }
+func (o *object) Raw(name string, value []byte) { o.Key(name); o.b = append(o.b, value...) }
 
-// rawIf leaves out an absent value.
-func (o *object) rawIf(name string, value []byte) {
+// RawIf leaves out an absent value.
+func (o *object) RawIf(name string, value []byte) {
 	if len(value) > 0 {
-		o.raw(name, value)
+		o.Raw(name, value)
 	}
 }
 
-func (o *object) element(value []byte) { o.comma(); o.b = append(o.b, value...) }
+func (o *object) Element(value []byte) { o.Comma(); o.b = append(o.b, value...) }
 
-func (o *object) integer(name string, n int64) { o.key(name); o.b = strconv.AppendInt(o.b, n, 10) }
+func (o *object) Integer(name string, n int64) { o.Key(name); o.b = strconv.AppendInt(o.b, n, 10) }
 
-func (o *object) truth(name string, v bool) { o.key(name); o.b = strconv.AppendBool(o.b, v) }
+func (o *object) Truth(name string, v bool) { o.Key(name); o.b = strconv.AppendBool(o.b, v) }
 
-func (o *object) optInt(name string, v llm.Opt[int64]) {
+func (o *object) OptInt(name string, v llm.Opt[int64]) {
 	if n, ok := v.Get(); ok {
-		o.integer(name, n)
+		o.Integer(name, n)
 	}
 }
 
-func (o *object) optTruth(name string, v llm.Opt[bool]) {
+func (o *object) OptTruth(name string, v llm.Opt[bool]) {
 	if b, ok := v.Get(); ok {
-		o.truth(name, b)
+		o.Truth(name, b)
 	}
 }
 
-func (o *object) optNumber(name string, v llm.Opt[float64]) {
+func (o *object) OptNumber(name string, v llm.Opt[float64]) {
 	if f, ok := v.Get(); ok {
-		o.key(name)
+		o.Key(name)
 		o.b = strconv.AppendFloat(o.b, f, 'g', -1, 64)
 	}
 }
@@ -99,7 +99,7 @@ var paths = [...]string{inStreamOptions, inFunction, inDelta, inChoice, inInputD
 func (o *object) extras(list llm.Extras, path string) {
 	for i := range list {
 		if name, ok := lies(&list[i], path); ok {
-			o.raw(name, list[i].Value)
+			o.Raw(name, list[i].Value)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func editsFor(body []byte, e *dialect.Envelope, t dialect.Target) (list edits) {
 			list.add(edit{Span: withComma(body, e.Spans[i], model)})
 		}
 	}
-	if t.AddUsage && e.Stream && !e.WantsUsage {
+	if t.AddUsage && e.Stream && !e.WantsUsage && (t.Quirks == nil || !t.Quirks.NoStreamOptions) {
 		list.add(askUsage(body, e))
 	}
 	return list

@@ -13,7 +13,7 @@ func DecodeRequest(body []byte) (*llm.Request, *llm.Problem) {
 		return nil, p
 	}
 	d := requestDecoder{r: &llm.Request{Dialect: llm.OpenAI}}
-	d.object("the request body", body, d.member)
+	d.Object("the request body", body, d.member)
 	if d.problem != nil {
 		return nil, d.problem
 	}
@@ -30,37 +30,37 @@ func (d *requestDecoder) member(key string, raw []byte) {
 	r := d.r
 	switch key {
 	case "model":
-		r.Model = d.text(key, raw)
+		r.Model = d.Text(key, raw)
 	case "messages":
 		r.Messages = nil
-		d.array(key, raw, d.message)
+		d.Array(key, raw, d.message)
 	case "tools":
 		r.Tools = nil
-		d.array(key, raw, d.tool)
+		d.Array(key, raw, d.tool)
 	case "tool_choice":
 		r.ToolChoice = d.toolChoice(raw)
 	case "parallel_tool_calls":
-		r.ParallelToolCalls = d.truth(key, raw)
+		r.ParallelToolCalls = d.Truth(key, raw)
 	case "max_tokens", "max_completion_tokens":
-		if n := d.integer(key, raw); n.Set() {
+		if n := d.Integer(key, raw); n.Set() {
 			r.MaxTokens = n
 		}
 	case "stop":
 		d.stop(raw)
 	case "stream":
-		r.Stream = d.truth(key, raw).Or(false)
+		r.Stream = d.Truth(key, raw).Or(false)
 	case "stream_options":
 		d.streamOptions(raw)
 	case "user":
-		r.User = d.text(key, raw)
+		r.User = d.Text(key, raw)
 	case "metadata":
 		r.Metadata = nil
-		d.object(key, raw, func(name string, value []byte) {
-			r.Metadata = append(r.Metadata, llm.Pair{Name: name, Value: d.text("metadata."+name, value)})
+		d.Object(key, raw, func(name string, value []byte) {
+			r.Metadata = append(r.Metadata, llm.Pair{Name: name, Value: d.Text("metadata."+name, value)})
 		})
 	case "models":
 	case "providerOptions":
-		d.object(key, raw, func(name string, value []byte) {
+		d.Object(key, raw, func(name string, value []byte) {
 			if name != "gateway" {
 				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: clone(value)})
 			}
@@ -76,23 +76,23 @@ func (d *requestDecoder) sampling(key string, raw []byte) bool {
 	r := d.r
 	switch key {
 	case "temperature":
-		r.Temperature = d.number(key, raw)
+		r.Temperature = d.Number(key, raw)
 	case "top_p":
-		r.TopP = d.number(key, raw)
+		r.TopP = d.Number(key, raw)
 	case "top_k":
-		r.TopK = d.integer(key, raw)
+		r.TopK = d.Integer(key, raw)
 	case "frequency_penalty":
-		r.FrequencyPenalty = d.number(key, raw)
+		r.FrequencyPenalty = d.Number(key, raw)
 	case "presence_penalty":
-		r.PresencePenalty = d.number(key, raw)
+		r.PresencePenalty = d.Number(key, raw)
 	case "seed":
-		r.Seed = d.integer(key, raw)
+		r.Seed = d.Integer(key, raw)
 	case "n":
-		r.N = d.integer(key, raw)
+		r.N = d.Integer(key, raw)
 	case "logprobs":
-		r.Logprobs = d.truth(key, raw)
+		r.Logprobs = d.Truth(key, raw)
 	case "top_logprobs":
-		r.TopLogprobs = d.integer(key, raw)
+		r.TopLogprobs = d.Integer(key, raw)
 	default:
 		return false
 	}
@@ -109,32 +109,32 @@ func (d *requestDecoder) shape(key string, raw []byte) bool {
 	case "response_format":
 		d.r.Format = d.format(raw)
 	case "reasoning_effort":
-		if effort := d.optText(key, raw); !g.Effort.Set() {
+		if effort := d.OptText(key, raw); !g.Effort.Set() {
 			g.Effort = effort
 		}
 	case "reasoning", "thinking":
-		d.object(key, raw, func(name string, value []byte) {
+		d.Object(key, raw, func(name string, value []byte) {
 			path := key + "." + name
 			switch name {
 			case "effort":
-				if effort := d.optText(path, value); effort.Set() {
+				if effort := d.OptText(path, value); effort.Set() {
 					g.Effort = effort
 				}
 			case "max_tokens", "budget_tokens":
-				g.Budget = d.within(path, value, 0, maxTokens)
+				g.Budget = d.Within(path, value, 0, maxTokens)
 			case "enabled":
-				g.Enabled = d.truth(path, value)
+				g.Enabled = d.Truth(path, value)
 			case "type":
-				switch d.text(path, value) {
+				switch d.Text(path, value) {
 				case "enabled":
 					g.Enabled = llm.Some(true)
 				case "disabled":
 					g.Enabled = llm.Some(false)
 				}
 			case "exclude":
-				g.Hidden = d.truth(path, value)
+				g.Hidden = d.Truth(path, value)
 			case "summary":
-				g.Summary = d.optText(path, value)
+				g.Summary = d.OptText(path, value)
 			}
 		})
 		d.r.Extra = append(d.r.Extra, extra(key, raw))
@@ -147,18 +147,18 @@ func (d *requestDecoder) shape(key string, raw []byte) bool {
 func (d *requestDecoder) stop(raw []byte) {
 	d.r.Stop = nil
 	if scan.KindOf(raw) == scan.String {
-		d.r.Stop = []string{d.text("stop", raw)}
+		d.r.Stop = []string{d.Text("stop", raw)}
 		return
 	}
-	d.array("stop", raw, func(path string, value []byte) {
-		d.r.Stop = append(d.r.Stop, d.text(path, value))
+	d.Array("stop", raw, func(path string, value []byte) {
+		d.r.Stop = append(d.r.Stop, d.Text(path, value))
 	})
 }
 
 func (d *requestDecoder) streamOptions(raw []byte) {
-	d.object("stream_options", raw, func(name string, value []byte) {
+	d.Object("stream_options", raw, func(name string, value []byte) {
 		if name == "include_usage" {
-			d.r.WantsUsage = d.truth("stream_options.include_usage", value).Or(false)
+			d.r.WantsUsage = d.Truth("stream_options.include_usage", value).Or(false)
 			return
 		}
 		d.r.Extra = append(d.r.Extra, extra("stream_options/"+name, value))
@@ -170,10 +170,10 @@ func (d *requestDecoder) tool(path string, raw []byte) {
 		kind string
 		t    llm.Tool
 	)
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type":
-			kind = d.text(path+".type", value)
+			kind = d.Text(path+".type", value)
 		case "function":
 			d.function(path+".function", value, &t)
 		case "cache_control":
@@ -189,18 +189,18 @@ func (d *requestDecoder) tool(path string, raw []byte) {
 }
 
 func (d *requestDecoder) function(path string, raw []byte, t *llm.Tool) {
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "name":
-			t.Name = d.text(path+".name", value)
+			t.Name = d.Text(path+".name", value)
 		case "description":
-			t.Description = d.text(path+".description", value)
+			t.Description = d.Text(path+".description", value)
 		case "parameters":
 			if !scan.IsNull(value) {
 				t.Schema = clone(value)
 			}
 		case "strict":
-			t.Strict = d.truth(path+".strict", value)
+			t.Strict = d.Truth(path+".strict", value)
 		default:
 			t.Extra = append(t.Extra, extra("function/"+key, value))
 		}
@@ -222,14 +222,14 @@ func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
 	}
 	named := llm.ToolChoice{Mode: llm.ChoiceNamed}
 	plain := true
-	d.object("tool_choice", raw, func(key string, value []byte) {
+	d.Object("tool_choice", raw, func(key string, value []byte) {
 		switch key {
 		case "type":
 			plain = plain && string(value) == `"function"`
 		case "function":
-			d.object("tool_choice.function", value, func(key string, value []byte) {
+			d.Object("tool_choice.function", value, func(key string, value []byte) {
 				if key == "name" {
-					named.Name = d.text("tool_choice.function.name", value)
+					named.Name = d.Text("tool_choice.function.name", value)
 				}
 			})
 		default:
@@ -255,26 +255,26 @@ func (d *requestDecoder) format(raw []byte) llm.Format {
 		return func(key string, value []byte) {
 			switch key {
 			case "name":
-				f.Name = d.text(path+".name", value)
+				f.Name = d.Text(path+".name", value)
 			case "description":
-				f.Description = d.text(path+".description", value)
+				f.Description = d.Text(path+".description", value)
 			case "schema":
 				if !scan.IsNull(value) {
 					f.Schema = clone(value)
 				}
 			case "strict":
-				f.Strict = d.truth(path+".strict", value)
+				f.Strict = d.Truth(path+".strict", value)
 			default:
 				f.Extra = append(f.Extra, extra(key, value))
 			}
 		}
 	}
-	d.object("response_format", raw, func(key string, value []byte) {
+	d.Object("response_format", raw, func(key string, value []byte) {
 		switch key {
 		case "type":
-			kind = d.text("response_format.type", value)
+			kind = d.Text("response_format.type", value)
 		case "json_schema":
-			d.object("response_format.json_schema", value, describe("response_format.json_schema"))
+			d.Object("response_format.json_schema", value, describe("response_format.json_schema"))
 		default:
 			describe("response_format")(key, value)
 		}

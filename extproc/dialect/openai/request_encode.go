@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
@@ -14,8 +15,11 @@ import (
 // named where the target is OpenAI itself, which refuses them.
 func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []string, *llm.Problem) {
 	e := requestEncoder{object: object{dst}, r: r, t: t}
+	if t.Quirks != nil {
+		e.q = *t.Quirks
+	}
 	e.b = append(e.b, '{')
-	e.text("model", t.ID)
+	e.Text("model", t.ID)
 	e.messages()
 	e.tools()
 	e.sampling()
@@ -23,6 +27,9 @@ func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []stri
 	e.stream()
 	e.rest()
 	e.b = append(e.b, '}')
+	if len(e.q.Refuses) > 0 {
+		e.without(len(dst), e.q.Refuses)
+	}
 	return e.b, e.dropped, nil
 }
 
@@ -30,6 +37,7 @@ type requestEncoder struct {
 	object
 	r       *llm.Request
 	t       dialect.Target
+	q       llm.Quirks
 	dropped []string
 }
 
@@ -41,10 +49,11 @@ func (e *requestEncoder) drop(path string) {
 
 // refused tells whether an extension cannot be sent, and names it then.
 func (e *requestEncoder) refused(path string) bool {
-	if e.t.Genuine {
+	closed := e.t.Genuine || e.q.Closed
+	if closed {
 		e.drop(path)
 	}
-	return e.t.Genuine
+	return closed
 }
 
 // more writes the extras of a part or tool; at is where they lie in the
@@ -57,124 +66,138 @@ func (e *requestEncoder) more(list llm.Extras, in, at string) {
 		case x.Dialect != llm.OpenAI:
 			e.drop(at + "." + x.Name)
 		case ok && (name == "prompt_cache_breakpoint" || !e.refused(at+"."+name)):
-			e.raw(name, x.Value)
+			e.Raw(name, x.Value)
 		}
 	}
 }
 
 func (e *requestEncoder) tools() {
+	if e.emulates() {
+		e.schemaTool()
+		return
+	}
 	if len(e.r.Tools) > 0 {
-		e.beginArray("tools")
+		e.BeginArray("tools")
 		for i := range e.r.Tools {
 			e.tool(&e.r.Tools[i])
 		}
-		e.endArray()
+		e.EndArray()
 	}
 	if len(e.r.Tools) == 0 && (e.t.Genuine || e.r.Dialect != llm.OpenAI) {
 		return // OpenAI refuses a choice among no tools
 	}
 	switch c := &e.r.ToolChoice; c.Mode {
 	case llm.ChoiceAuto, llm.ChoiceNone, llm.ChoiceRequired:
-		e.text("tool_choice", choiceWords[c.Mode])
+		word := choiceWords[c.Mode]
+		if c.Mode == llm.ChoiceRequired && e.q.RequiredTool != "" {
+			word = e.q.RequiredTool
+		}
+		e.Text("tool_choice", word)
 	case llm.ChoiceNamed:
-		e.begin("tool_choice")
-		e.text("type", "function")
-		e.begin("function")
-		e.text("name", c.Name)
-		e.end()
-		e.end()
+		e.Begin("tool_choice")
+		e.Text("type", "function")
+		e.Begin("function")
+		e.Text("name", c.Name)
+		e.End()
+		e.End()
 	case llm.ChoiceOpaque:
 		if raw := c.Extra.Get(llm.OpenAI, "tool_choice"); raw != nil {
-			e.raw("tool_choice", raw)
+			e.Raw("tool_choice", raw)
 		} else {
 			e.drop("tool_choice")
 		}
 	}
-	e.optTruth("parallel_tool_calls", e.r.ParallelToolCalls)
+	e.OptTruth("parallel_tool_calls", e.r.ParallelToolCalls)
 }
 
 func (e *requestEncoder) tool(t *llm.Tool) {
 	if t.Name == "" {
 		if raw := t.Extra.Get(llm.OpenAI, "tool"); raw != nil {
-			e.element(raw)
+			e.Element(raw)
 		} else {
 			e.drop("tools")
 		}
 		return
 	}
-	e.open()
-	e.text("type", "function")
-	e.begin("function")
-	e.text("name", t.Name)
-	e.textIf("description", t.Description)
-	e.rawIf("parameters", t.Schema)
-	e.optTruth("strict", t.Strict)
+	e.Open()
+	e.Text("type", "function")
+	e.Begin("function")
+	e.Text("name", t.Name)
+	e.TextIf("description", t.Description)
+	e.RawIf("parameters", t.Schema)
+	e.OptTruth("strict", t.Strict)
 	e.more(t.Extra, inFunction, "tools")
-	e.end()
+	e.End()
 	e.more(t.Extra, "", "tools")
 	if t.Cache != nil && !e.refused("tools.cache_control") {
-		e.raw("cache_control", t.Cache)
+		e.Raw("cache_control", t.Cache)
 	}
-	e.end()
+	e.End()
 }
 
 func (e *requestEncoder) sampling() {
 	r := e.r
-	limit := "max_tokens"
-	if e.t.Genuine { // which refuses max_tokens for models that reason
-		limit = "max_completion_tokens"
-	}
-	e.optInt(limit, r.MaxTokens)
-	e.optNumber("temperature", r.Temperature)
-	e.optNumber("top_p", r.TopP)
+	e.OptInt(e.limitName(), r.MaxTokens)
+	e.OptNumber("temperature", r.Temperature)
+	e.OptNumber("top_p", r.TopP)
 	if r.TopK.Set() && !e.refused("top_k") {
-		e.optInt("top_k", r.TopK)
+		e.OptInt("top_k", r.TopK)
 	}
-	e.optNumber("frequency_penalty", r.FrequencyPenalty)
-	e.optNumber("presence_penalty", r.PresencePenalty)
-	e.optInt("seed", r.Seed)
+	e.OptNumber("frequency_penalty", r.FrequencyPenalty)
+	e.OptNumber("presence_penalty", r.PresencePenalty)
+	e.OptInt(cmp.Or(e.q.Seed, "seed"), r.Seed)
 	switch len(r.Stop) {
 	case 0:
 	case 1:
-		e.text("stop", r.Stop[0])
+		e.Text("stop", r.Stop[0])
 	default:
-		e.beginArray("stop")
+		e.BeginArray("stop")
 		for _, s := range r.Stop {
-			e.comma()
+			e.Comma()
 			e.b = scan.AppendQuoted(e.b, s)
 		}
-		e.endArray()
+		e.EndArray()
 	}
-	e.optInt("n", r.N)
-	e.optTruth("logprobs", r.Logprobs)
-	e.optInt("top_logprobs", r.TopLogprobs)
+	e.OptInt("n", r.N)
+	e.OptTruth("logprobs", r.Logprobs)
+	e.OptInt("top_logprobs", r.TopLogprobs)
 }
 
 // shape writes response format and reasoning.
 func (e *requestEncoder) shape() {
 	switch f := &e.r.Format; f.Kind {
 	case llm.FormatText, llm.FormatJSON:
-		e.begin("response_format")
+		e.Begin("response_format")
 		if f.Kind == llm.FormatText {
-			e.text("type", "text")
+			e.Text("type", "text")
 		} else {
-			e.text("type", "json_object")
+			e.Text("type", "json_object")
 		}
-		e.end()
+		e.End()
 	case llm.FormatJSONSchema:
-		e.begin("response_format")
-		e.text("type", "json_schema")
-		e.begin("json_schema")
-		e.textIf("name", f.Name)
-		e.textIf("description", f.Description)
-		e.rawIf("schema", f.Schema)
-		e.optTruth("strict", f.Strict)
+		if e.emulates() {
+			break
+		}
+		if e.q.Schema != "" && e.q.Schema != "json_schema" {
+			e.plainSchema()
+			break
+		}
+		e.Begin("response_format")
+		e.Text("type", "json_schema")
+		e.Begin("json_schema")
+		if f.Name == "" && e.r.Dialect != llm.OpenAI {
+			e.Text("name", "answer") // which OpenAI requires
+		}
+		e.TextIf("name", f.Name)
+		e.TextIf("description", f.Description)
+		e.RawIf("schema", f.Schema)
+		e.OptTruth("strict", f.Strict)
 		e.extras(f.Extra, "")
-		e.end()
-		e.end()
+		e.End()
+		e.End()
 	case llm.FormatOpaque:
 		if raw := f.Extra.Get(llm.OpenAI, "response_format"); raw != nil {
-			e.raw("response_format", raw)
+			e.Raw("response_format", raw)
 		} else {
 			e.drop("response_format")
 		}
@@ -186,6 +209,9 @@ func (e *requestEncoder) shape() {
 // along says the same. A budget or a bare switch becomes an effort and is named
 // as dropped, since an effort is coarser.
 func (e *requestEncoder) reasoning() {
+	if e.quirkyReasoning() {
+		return
+	}
 	g := &e.r.Reasoning
 	effort, told := g.Effort.Get()
 	for _, name := range [...]string{"reasoning", "thinking"} {
@@ -207,7 +233,7 @@ func (e *requestEncoder) reasoning() {
 		effort = "none"
 	}
 	if told || effort != "" {
-		e.text("reasoning_effort", effort)
+		e.Text("reasoning_effort", effort)
 	}
 	if e.r.Extra.Get(llm.OpenAI, "reasoning") != nil {
 		return // goes along, or is named as a whole
@@ -249,7 +275,7 @@ func hasMember(raw []byte, name string) (found bool) {
 func (e *requestEncoder) stream() {
 	r := e.r
 	if r.Stream {
-		e.truth("stream", true)
+		e.Truth("stream", true)
 	}
 	usage := r.Stream && (r.WantsUsage || e.t.AddUsage)
 	more := false
@@ -260,12 +286,18 @@ func (e *requestEncoder) stream() {
 	if !usage && !more {
 		return
 	}
-	e.begin("stream_options")
+	if e.q.NoStreamOptions {
+		if more {
+			e.drop("stream_options")
+		}
+		return
+	}
+	e.Begin("stream_options")
 	if usage {
-		e.truth("include_usage", true)
+		e.Truth("include_usage", true)
 	}
 	e.extras(r.Extra, inStreamOptions)
-	e.end()
+	e.End()
 }
 
 // genuineMembers are OpenAI's own members that the neutral model has no words
@@ -278,13 +310,13 @@ var genuineMembers = map[string]bool{
 
 func (e *requestEncoder) rest() {
 	r := e.r
-	e.textIf("user", r.User)
+	e.TextIf("user", r.User)
 	if len(r.Metadata) > 0 {
-		e.begin("metadata")
+		e.Begin("metadata")
 		for _, p := range r.Metadata {
-			e.text(p.Name, p.Value)
+			e.Text(p.Name, p.Value)
 		}
-		e.end()
+		e.End()
 	}
 	for i := range r.Extra {
 		x := &r.Extra[i]
@@ -292,8 +324,9 @@ func (e *requestEncoder) rest() {
 		switch {
 		case x.Dialect != llm.OpenAI:
 			e.drop(x.Name)
+		case ok && e.foreignReasoning(name):
 		case ok && (genuineMembers[name] || !e.refused(name)):
-			e.raw(name, x.Value)
+			e.Raw(name, x.Value)
 		}
 	}
 	for _, o := range r.ProviderOptions {

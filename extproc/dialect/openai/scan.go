@@ -83,10 +83,13 @@ func (s *scanner) member() {
 	case "stream":
 		s.e.Stream = s.truth("stream")
 	case "stream_options":
+		s.e.Uses |= dialect.UsesStreamOptions
 		s.streamOptions()
 	case "max_tokens":
+		s.e.Uses |= dialect.UsesMaxTokens
 		s.limit = s.integer("max_tokens", 0, maxTokens)
 	case "max_completion_tokens":
+		s.e.Uses |= dialect.UsesCompletionTokens
 		s.completionLimit = s.integer("max_completion_tokens", 0, maxTokens)
 	case "n":
 		s.e.N = max(1, s.integer("n", 1, maxChoices))

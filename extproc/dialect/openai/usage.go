@@ -106,16 +106,16 @@ func count(raw []byte) llm.Opt[llm.Tokens] {
 // usage writes a usage object. The details are left out if nothing is known of
 // them.
 func (o *object) usage(u *llm.Usage) {
-	o.begin("usage")
-	o.integer("prompt_tokens", int64(u.Input.Or(0)))
-	o.integer("completion_tokens", int64(u.Output.Or(0)))
-	o.integer("total_tokens", int64(u.Total()))
+	o.Begin("usage")
+	o.Integer("prompt_tokens", int64(u.Input.Or(0)))
+	o.Integer("completion_tokens", int64(u.Output.Or(0)))
+	o.Integer("total_tokens", int64(u.Total()))
 	o.details("prompt_tokens_details", inInputDetails, u.Extra,
 		class{"cached_tokens", u.CacheRead}, class{"cache_write_tokens", u.CacheWrite}, class{"audio_tokens", u.AudioInput})
 	o.details("completion_tokens_details", inOutputDetails, u.Extra,
 		class{"reasoning_tokens", u.Reasoning}, class{"audio_tokens", u.AudioOut})
 	o.extras(u.Extra, "")
-	o.end()
+	o.End()
 }
 
 type class struct {
@@ -125,11 +125,11 @@ type class struct {
 
 func (o *object) details(name, path string, more llm.Extras, classes ...class) {
 	from := len(o.b)
-	o.begin(name)
+	o.Begin(name)
 	empty := len(o.b)
 	for _, c := range classes {
 		if n, ok := c.count.Get(); ok {
-			o.integer(c.name, int64(n))
+			o.Integer(c.name, int64(n))
 		}
 	}
 	o.extras(more, path)
@@ -137,5 +137,5 @@ func (o *object) details(name, path string, more llm.Extras, classes ...class) {
 		o.b = o.b[:from]
 		return
 	}
-	o.end()
+	o.End()
 }

@@ -67,8 +67,8 @@ func (w *writer) Close(dst []byte) []byte {
 	usage := w.reply.WantsUsage && w.usage.Known()
 	if usage || len(w.pending) > 0 {
 		o, from := w.chunk(dst)
-		o.beginArray("choices")
-		o.endArray()
+		o.BeginArray("choices")
+		o.EndArray()
 		if usage {
 			o.usage(&w.usage)
 		}
@@ -119,17 +119,17 @@ func (w *writer) chunk(dst []byte) (o object, from int) {
 
 func (w *writer) makeHead() []byte {
 	var o object
-	o.open()
+	o.Open()
 	if w.id == "" {
 		w.id = w.reply.Generation
 	}
 	if w.created == 0 {
 		w.created = w.reply.Created
 	}
-	o.text("id", w.id)
-	o.text("object", "chat.completion.chunk")
-	o.integer("created", w.created)
-	o.text("model", w.reply.Model)
+	o.Text("id", w.id)
+	o.Text("object", "chat.completion.chunk")
+	o.Integer("created", w.created)
+	o.Text("model", w.reply.Model)
 	o.extras(w.tops, "")
 	return o.b
 }
@@ -139,7 +139,7 @@ func (w *writer) makeHead() []byte {
 func (w *writer) send(o object, from int) []byte {
 	o.extras(w.pending, "")
 	w.pending = w.pending[:0]
-	o.end()
+	o.End()
 	for _, lineEnd := range [...]byte{'\n', '\r'} {
 		for text := o.b[from:]; ; {
 			i := bytes.IndexByte(text, lineEnd)
@@ -159,29 +159,29 @@ func (w *writer) delta(dst []byte, ev llm.Event) []byte {
 		return dst
 	}
 	o, from := w.chunk(dst)
-	o.beginArray("choices")
-	o.open()
-	o.integer("index", int64(ev.Choice))
-	o.begin("delta")
+	o.BeginArray("choices")
+	o.Open()
+	o.Integer("index", int64(ev.Choice))
+	o.Begin("delta")
 	if !c.begun {
-		o.text("role", "assistant")
+		o.Text("role", "assistant")
 	}
 	if !c.content(&o, ev) {
 		return dst // no words for it
 	}
 	c.begun = true
-	o.end()
+	o.End()
 	if ev.Kind == llm.Logprobs {
-		o.raw("logprobs", ev.Raw)
+		o.Raw("logprobs", ev.Raw)
 	}
 	if ev.Kind == llm.Finish {
 		c.finished = true
-		o.text("finish_reason", finishWord(ev))
+		o.Text("finish_reason", finishWord(ev))
 	} else {
-		o.raw("finish_reason", []byte("null"))
+		o.Raw("finish_reason", []byte("null"))
 	}
-	o.end()
-	o.endArray()
+	o.End()
+	o.EndArray()
 	return w.send(o, from)
 }
 
@@ -189,26 +189,27 @@ func (w *writer) delta(dst []byte, ev llm.Event) []byte {
 func (c *written) content(o *object, ev llm.Event) bool {
 	switch ev.Kind {
 	case llm.TextDelta:
-		o.text("content", ev.Text)
+		o.Text("content", ev.Text)
+		o.signed(ev.Thought)
 	case llm.RefusalDelta:
-		o.text("refusal", ev.Text)
+		o.Text("refusal", ev.Text)
 	case llm.ReasoningDelta:
 		o.reasoning(ev)
 	case llm.ToolStart:
 		c.toolStart(o, ev)
 	case llm.ToolArgs:
-		o.beginArray("tool_calls")
-		o.open()
-		o.integer("index", int64(ev.Index))
+		o.BeginArray("tool_calls")
+		o.Open()
+		o.Integer("index", int64(ev.Index))
 		kind, args := "function", "arguments"
 		if c.custom[ev.Index] {
 			kind, args = "custom", "input"
 		}
-		o.begin(kind)
-		o.text(args, ev.Text)
-		o.end()
-		o.end()
-		o.endArray()
+		o.Begin(kind)
+		o.Text(args, ev.Text)
+		o.End()
+		o.End()
+		o.EndArray()
 	case llm.MediaPart:
 		return o.answerMedia(ev.Media)
 	case llm.Logprobs, llm.Finish:
@@ -226,17 +227,18 @@ func (c *written) toolStart(o *object, ev llm.Event) {
 		}
 		c.custom[ev.Index] = true
 	}
-	o.beginArray("tool_calls")
-	o.open()
-	o.integer("index", int64(ev.Index))
-	o.text("id", ev.ID)
-	o.text("type", kind)
-	o.begin(kind)
-	o.text("name", ev.Name)
-	o.text(args, "")
-	o.end()
-	o.end()
-	o.endArray()
+	o.BeginArray("tool_calls")
+	o.Open()
+	o.Integer("index", int64(ev.Index))
+	o.Text("id", ev.ID)
+	o.Text("type", kind)
+	o.Begin(kind)
+	o.Text("name", ev.Name)
+	o.Text(args, "")
+	o.End()
+	o.signed(ev.Thought)
+	o.End()
+	o.EndArray()
 }
 
 // reasoning writes text as reasoning_content and, where something must come
@@ -244,12 +246,12 @@ func (c *written) toolStart(o *object, ev llm.Event) {
 // by index.
 func (o *object) reasoning(ev llm.Event) {
 	if ev.Text != "" {
-		o.text(reasoningContent, ev.Text)
+		o.Text(reasoningContent, ev.Text)
 	}
 	if ev.Thought != nil {
-		o.beginArray("reasoning_details")
+		o.BeginArray("reasoning_details")
 		o.detail(ev.Text, ev.Thought, indexed(ev.Index))
-		o.endArray()
+		o.EndArray()
 	}
 }
 
@@ -274,20 +276,20 @@ func (w *writer) extra(dst []byte, ev llm.Event) []byte {
 	}
 	c := w.choice(ev.Choice)
 	o, from := w.chunk(dst)
-	o.beginArray("choices")
-	o.open()
-	o.integer("index", int64(ev.Choice))
-	o.begin("delta")
+	o.BeginArray("choices")
+	o.Open()
+	o.Integer("index", int64(ev.Choice))
+	o.Begin("delta")
 	if !c.begun {
 		c.begun = true
-		o.text("role", "assistant")
+		o.Text("role", "assistant")
 	}
 	o.extras(llm.Extras{*x}, inDelta)
-	o.end()
+	o.End()
 	o.extras(llm.Extras{*x}, inChoice)
-	o.raw("finish_reason", []byte("null"))
-	o.end()
-	o.endArray()
+	o.Raw("finish_reason", []byte("null"))
+	o.End()
+	o.EndArray()
 	return w.send(o, from)
 }
 
@@ -327,25 +329,25 @@ func (o *object) answerMedia(m *llm.Media) bool {
 	case m == nil:
 		return false
 	case strings.HasPrefix(m.Type, "audio/"):
-		o.begin("audio")
-		o.text("data", m.Base64)
-		o.end()
+		o.Begin("audio")
+		o.Text("data", m.Base64)
+		o.End()
 		return true
 	case m.Type != "" && !strings.HasPrefix(m.Type, "image/"):
 		return false
 	}
-	o.beginArray("images")
+	o.BeginArray("images")
 	o.image(m)
-	o.endArray()
+	o.EndArray()
 	return true
 }
 
 func (o *object) image(m *llm.Media) {
-	o.open()
-	o.text("type", "image_url")
-	o.begin("image_url")
-	o.text("url", url(m))
-	o.textIf("detail", m.Detail)
-	o.end()
-	o.end()
+	o.Open()
+	o.Text("type", "image_url")
+	o.Begin("image_url")
+	o.Text("url", url(m))
+	o.TextIf("detail", m.Detail)
+	o.End()
+	o.End()
 }

@@ -12,12 +12,26 @@ import (
 	"slices"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/anthropic"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/bedrock"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/embedding"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/gemini"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/responses"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
 var codecs = map[llm.Dialect]*dialect.Codec{
-	llm.OpenAI: openai.Codec(),
+	llm.OpenAI:            openai.Codec(),
+	llm.Responses:         responses.Codec(),
+	llm.Anthropic:         anthropic.Codec(),
+	llm.AnthropicCount:    anthropic.CountCodec(),
+	llm.Gemini:            gemini.Codec(),
+	llm.GeminiCount:       gemini.CountCodec(),
+	llm.Bedrock:           bedrock.Codec(),
+	llm.Embeddings:        embedding.OpenAI(),
+	llm.GeminiEmbeddings:  embedding.Gemini(),
+	llm.BedrockEmbeddings: embedding.Bedrock(),
 }
 
 // Codec returns the codec of a dialect, or nil if this build does not speak it.

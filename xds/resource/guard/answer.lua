@@ -1,9 +1,9 @@
 -- The answer guard: an upstream filter of an express cluster. Nothing of ours
 -- sees an express answer, so this script holds its headers until the body is
 -- whole and gives the status 503 to what the next target may do better:
---   200 that is no chat completion: another media type (a stream too, which
---       nobody asked for), encoded, empty, cut short, without choices (an error
---       object under 200)
+--   200 that is no answer of the client's dialect: another media type (a stream
+--       too, which nobody asked for), encoded, empty, cut short, without choices
+--       (content, output, candidates, data: an error object under 200)
 --   400 for a prompt that is too long or a feature the target lacks
 -- Every other answer passes byte for byte. Encoded errors and answers longer
 -- than LONGEST are not held.
@@ -37,15 +37,28 @@ local REFUSALS = {
   { "extra inputs are not permitted", "unsupported" }, { "extra_forbidden", "unsupported" },
 }
 
--- chosen tells whether text has a member choices with an element; nil if the
--- text ends before that is clear.
-local function chosen(text)
-  local _, b = find(text, '"choices"', 1, true)
+-- By dialect: the member that makes an answer one, whether its array may be
+-- empty (a model may say nothing), the pattern of usage objects, and a member
+-- that stands in the first one's stead (why a prompt is not answered).
+local DIALECTS = {
+  openai = { '"choices"', false, '"usage"%s*:%s*(%b{})' },
+  embeddings = { '"data"', false, '"usage"%s*:%s*(%b{})' },
+  anthropic = { '"content"', true, '"usage"%s*:%s*(%b{})' },
+  responses = { '"output"', true, '"usage"%s*:%s*(%b{})' },
+  gemini = { '"candidates"', false, '"usageMetadata"%s*:%s*(%b{})', '"promptFeedback"' },
+}
+
+-- chosen tells whether text has the dialect's array, with an element where one
+-- must be; nil if the text ends before that is clear.
+local function chosen(text, d)
+  local name = d[1]
+  if d[4] ~= nil and find(text, d[4], 1, true) ~= nil then return true end
+  local _, b = find(text, name, 1, true)
   while b ~= nil do
     local _, e, c = find(text, "^%s*:%s*%[%s*(.)", b + 1)
-    if e ~= nil then return c ~= "]" end
+    if e ~= nil then return d[2] or c ~= "]" end
     if find(text, "^%s*:?%s*%[?%s*$", b + 1) then return nil end
-    _, b = find(text, '"choices"', b + 1, true)
+    _, b = find(text, name, b + 1, true)
   end
   return nil
 end
@@ -75,14 +88,14 @@ local function closed(text)
   end
 end
 
--- completion tells whether the body is one whole JSON object with choices.
-local function completion(body, n)
+-- completion tells whether the body is one whole JSON object of the dialect.
+local function completion(body, n, d)
   local text = body:getBytes(0, n <= WALK and n or HEAD)
   if byte(text, find(text, "%S") or 1) ~= 123 then return false end
-  if n <= WALK then return chosen(text) == true and closed(text) end
+  if n <= WALK then return chosen(text, d) == true and closed(text) end
   if find(body:getBytes(n - 64, 64), "}%s*$") == nil then return false end
-  local verdict = chosen(text)
-  if verdict == nil then verdict = chosen(body:getBytes(0, n)) end
+  local verdict = chosen(text, d)
+  if verdict == nil then verdict = chosen(body:getBytes(0, n), d) end
   return verdict == true
 end
 
@@ -110,10 +123,10 @@ end
 
 -- record leaves the usage object of an answer for the access log, as the
 -- provider wrote it. It stands at an answer's end, as a rule.
-local function record(handle, body, n)
+local function record(handle, body, n, d)
   local text = body:getBytes(n > TAIL and n - TAIL or 0, n > TAIL and TAIL or n)
   local usage
-  for found in gmatch(text, '"usage"%s*:%s*(%b{})') do usage = found end
+  for found in gmatch(text, d[3]) do usage = found end
   if usage ~= nil and #usage <= USAGE then
     handle:streamInfo():dynamicMetadata():set("dragoman.usage", "raw", usage)
   end
@@ -138,18 +151,20 @@ function envoy_on_response(handle)
   local length = headers:get("content-length") -- no value at all if there is none
   if length ~= nil and tonumber(length) > LONGEST then return end
 
+  local facts = handle:streamInfo():dynamicMetadata():get("dragoman")
+  local d = DIALECTS[facts ~= nil and facts.dialect or "openai"] or DIALECTS.openai
   local body = handle:body(true)
   local n = body ~= nil and body:length() or 0 -- nil where trailers come without data
   local why
   if n == 0 then
     why = status == "200" and "empty" or nil
   elseif status == "200" then
-    why = not completion(body, n) and "malformed" or nil
+    why = not completion(body, n, d) and "malformed" or nil
   else
     why = refusal(body, n)
   end
   if why == nil then
-    if status == "200" then record(handle, body, n) end
+    if status == "200" then record(handle, body, n, d) end
     return
   end
   fail(handle, status, why)

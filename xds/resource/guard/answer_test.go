@@ -87,6 +87,11 @@ static_resources:
               include_request_attempt_count: true
               routes:` + route("h1", "a1", "b1", roomy) + route("h2", "a2", "b2", roomy) + route("tight", "a1", "b1", "name: tight") + `
           http_filters:
+          - name: facts
+            typed_config:
+              '@type': type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config
+              request_rules:
+              - {header: x-dialect, on_header_present: {metadata_namespace: dragoman, key: dialect}}
           - name: envoy.filters.http.router
             typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
   clusters:` + cluster("a1", a.h1, "http_protocol_options") + cluster("a2", a.h2, "http2_protocol_options") +
@@ -132,6 +137,9 @@ func (r *answerRig) ask(t *testing.T, route string, a reply) (*http.Response, st
 	req.Header.Set("X-Dragoman-Route", "m")
 	req.Header.Set("X-Envoy-Max-Retries", "1")
 	req.Header.Set("Accept-Encoding", "gzip")
+	if a.dialect != "" {
+		req.Header.Set("X-Dialect", a.dialect)
+	}
 	resp, err := r.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -282,4 +290,33 @@ func TestAnswerClusterShowsNoHeaderOfOurs(t *testing.T) {
 	if got := seen.Get("Accept-Encoding"); got != "identity" {
 		t.Errorf("the provider was asked for %q", got)
 	}
+}
+
+func TestAnswersOfOtherDialectsAreKnownByTheirOwnMembers(t *testing.T) {
+	r := startAnswerRig(t)
+	tests := map[string]struct {
+		dialect, body string
+		passes        bool
+	}{
+		"a message":              {"anthropic", `{"type":"message","content":[{"type":"text","text":"hi"}],"usage":{"output_tokens":1}}`, true},
+		"a message of no words":  {"anthropic", `{"type":"message","content":[],"stop_reason":"end_turn"}`, true},
+		"an error under 200":     {"anthropic", `{"type":"error","error":{"type":"overloaded_error","message":"no"}}`, false},
+		"choices for a message":  {"anthropic", good, false},
+		"a response":             {"responses", `{"object":"response","output":[{"type":"message"}]}`, true},
+		"no output":              {"responses", `{"object":"response","error":{"code":"server_error"}}`, false},
+		"contents":               {"gemini", `{"candidates":[{"content":{"parts":[]}}],"usageMetadata":{"promptTokenCount":1}}`, true},
+		"a blocked prompt":       {"gemini", `{"promptFeedback":{"blockReason":"SAFETY"}}`, true},
+		"no candidates":          {"gemini", `{"candidates":[]}`, false},
+		"vectors":                {"embeddings", `{"object":"list","data":[{"embedding":[0.1]}]}`, true},
+		"no vectors":             {"embeddings", `{"object":"list","data":[]}`, false},
+		"a dialect nobody knows": {"morse", good, true},
+	}
+	for name, tt := range tests {
+		resp, body := r.ask(t, "h1", reply{writes: []string{tt.body}, dialect: tt.dialect})
+		attempts := map[bool]string{true: "1", false: "2"}[tt.passes]
+		if (resp.StatusCode == http.StatusOK && body == tt.body) != tt.passes || resp.Header.Get("X-Envoy-Attempt-Count") != attempts {
+			t.Errorf("%s: %s, %v, %q", name, resp.Status, resp.Header, abbreviate(body))
+		}
+	}
+	r.noScriptErrors(t)
 }

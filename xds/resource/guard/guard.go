@@ -5,14 +5,14 @@
 // ext_proc leaves in envoy.GuardNamespace and without orders costs nothing per
 // event. It promises: every byte that is not a
 // usage event passes unchanged, in order and, unless it begins an event that
-// may still become one, at once; an OpenAI stream that ended without a finish
-// reason ends in an error event; one that lacks only [DONE] gets it. A reset
-// stays a reset.
+// may still become one, at once; a stream that ended without a finish reason
+// ends in an error event of its dialect; one that lacks only its end marker
+// gets it. A reset stays a reset.
 //
 // Answer is for the upstream filters of express clusters. It holds a JSON
 // answer until it is whole and turns what another target may do better into a
 // status that the router retries, leaving word of it in envoy.FailedNamespace
-// for the next attempt. It knows OpenAI chat completions only.
+// for the next attempt. The client's dialect stands in envoy.ExchangeNamespace.
 //
 // Both leave the usage object they find in envoy.UsageNamespace, as the provider
 // wrote it: access logs carry it. Envoy's own filter for token usage reads every
@@ -46,14 +46,18 @@ import _ "embed"
 const AnswerBuffer = 16 << 20
 
 var (
+	//go:embed text.lua
+	text string
 	//go:embed stream.lua
 	stream string
+	//go:embed tails.lua
+	tails string
 	//go:embed answer.lua
 	answer string
 )
 
 // Stream is the Lua source of the guard of event streams.
-func Stream() string { return stream }
+func Stream() string { return text + "\n" + stream + "\n" + tails }
 
 // Answer is the Lua source of the guard of express answers.
 func Answer() string { return answer }

@@ -11,8 +11,9 @@ import (
 
 // reply is what a scripted provider says to one request.
 type reply struct {
-	status int
-	header map[string]string
+	dialect string // of the client, "" = unsaid
+	status  int
+	header  map[string]string
 	// writes are sent one by one: over HTTP/2 each is a DATA frame and so a
 	// chunk of its own for Lua.
 	writes []string

@@ -1,5 +1,4 @@
--- The stream guard: runs on the way back from a provider, before ext_proc sees
--- the answer, and notes its usage for the access log. Its orders stand in dynamic metadata "dragoman.guard":
+-- The guard of OpenAI chat streams. Its orders:
 --   usage = "drop"    remove events whose choices are empty and that carry
 --                     usage: the gateway asked for them, the client did not
 --   tail  = "openai"  make the end of the stream tell the truth: [DONE] where
@@ -7,8 +6,6 @@
 --                     finish_reason has passed
 -- Everything else passes byte for byte and at once, but for the beginning of an
 -- event that may still turn out to be a usage event.
-
-local find, sub, byte, concat = string.find, string.sub, string.byte, table.concat
 
 -- Bytes of an unfinished event that are held at most; a longer one passes.
 local BOUND = 16384
@@ -18,48 +15,6 @@ local LOOKBACK = 64
 local DONE = "data: [DONE]\n\n"
 local BROKEN = 'data: {"error":{"message":"the provider ended the stream before it was complete",'
   .. '"type":"upstream_error","code":"upstream_incomplete","param":null}}\n\n'
-
--- skip gives the first byte at or after i that is no JSON white space (nil at
--- the end), and where it stands.
-local function skip(s, i)
-  local c = byte(s, i)
-  while c == 32 or c == 9 or c == 10 or c == 13 do
-    i = i + 1
-    c = byte(s, i)
-  end
-  return c, i
-end
-
--- member finds an object's member of that name and gives the first byte of its
--- value (nil if the text ends before) and where it stands; no result if there
--- is none. Within a JSON string every quote has a backslash, so a name between
--- bare quotes and before a colon is a name. The needle is the name without its
--- first quote: quotes abound in JSON, and the search stops at each.
-local function member(s, name, from)
-  while true do
-    local a, b = find(s, name, from, true)
-    if a == nil then return nil, nil end
-    from = b + 1
-    if byte(s, a - 1) == 34 and byte(s, a - 2) ~= 92 then
-      local c, i = skip(s, from)
-      if c == nil then return nil, i end
-      if c == 58 then return skip(s, i + 1) end
-    end
-  end
-end
-
--- whole tells whether s ends with a blank line. After "\r" the "\n" of the
--- same line end may still follow; it passes as an empty line of its own.
-local function whole(s)
-  local z, y = byte(s, -1), byte(s, -2)
-  if z == 10 then
-    if y == 10 then return true end
-    if y ~= 13 then return false end
-    y = byte(s, -3)
-    return y == 10 or y == 13
-  end
-  return z == 13 and (y == 13 or y == 10)
-end
 
 -- blank gives the last byte of the first blank line at or after from: two line
 -- ends in a row, each "\n", "\r\n" or "\r".
@@ -352,18 +307,10 @@ local function record(handle, s)
   end
 end
 
-function envoy_on_response(handle)
-  local orders = handle:streamInfo():dynamicMetadata():get("dragoman.guard")
-  if orders == nil then return end
+-- chat guards a stream of OpenAI chat completions.
+local function chat(handle, orders)
   local drop, tail = orders.usage == "drop", orders.tail == "openai"
-  if not drop and not tail then return end
-
-  local headers = handle:headers()
-  local kind, coding = headers:get("content-type"), headers:get("content-encoding")
-  if headers:get(":status") ~= "200" or kind == nil then return end
-  if sub(string.lower(kind), 1, 17) ~= "text/event-stream" then return end
-  if coding ~= nil and coding ~= "identity" then return end
-  headers:remove("content-length")
+  if not drop and not tail or not eventful(handle) then return end
 
   -- Without an order for the tail nothing is lacking from the start.
   local st = { held = "", passing = nil, eat = false, window = "", finished = false, done = not tail, said = "" }
@@ -384,15 +331,7 @@ function envoy_on_response(handle)
   end
 
   record(handle, st.said)
-  -- The stream has ended. With data (or an empty data frame) the last chunk is
-  -- still ours to change; with trailers it is gone, and nothing can be added.
   local rest = strip(st.held)
   if rest ~= st.held then st.window = "" end
-  rest = rest .. ending(st)
-  if rest == "" then return end
-  if chunk ~= nil then
-    pcall(chunk.setBytes, chunk, out .. rest)
-  elseif handle:trailers() == nil then -- with trailers, using body(true) crashes Envoy
-    handle:body(true):setBytes(rest)
-  end
+  finally(handle, chunk, out, rest .. ending(st))
 end

@@ -1,0 +1,106 @@
+package anthropic
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/sse"
+)
+
+// errorTypes are the types under which Anthropic reports each kind.
+var errorTypes = [llm.NumKinds]string{
+	llm.InvalidRequest:   "invalid_request_error",
+	llm.Unauthenticated:  "authentication_error",
+	llm.Forbidden:        "permission_error",
+	llm.NotFound:         "not_found_error",
+	llm.MethodNotAllowed: "invalid_request_error",
+	llm.TooLarge:         "request_too_large",
+	llm.UnsupportedMedia: "invalid_request_error",
+	llm.NotImplemented:   "invalid_request_error",
+	llm.ContextLength:    "invalid_request_error",
+	llm.Unsupported:      "invalid_request_error",
+	llm.Refused:          "invalid_request_error",
+	llm.RateLimited:      "rate_limit_error",
+	llm.QuotaExceeded:    "billing_error",
+	llm.Overloaded:       "overloaded_error",
+	llm.Unavailable:      "api_error",
+	llm.Timeout:          "timeout_error",
+	llm.BadAnswer:        "api_error",
+	llm.Internal:         "api_error",
+	llm.Inexpressible:    "invalid_request_error",
+}
+
+// tooLong begins the API's message for prompts that exceed the context. Clients,
+// Claude Code among them, know by it that they must shorten the conversation.
+const tooLong = "prompt is too long"
+
+// EncodeError gives a problem in the form that Anthropic's clients expect, with
+// what is ours, and the provider's own words, in a member of its own.
+func EncodeError(p *llm.Problem, generation string) []byte {
+	message := p.Message
+	if p.Kind == llm.ContextLength && !strings.Contains(strings.ToLower(message), tooLong) {
+		message = tooLong + ": " + message
+	}
+	var o object
+	o.Open()
+	o.Text("type", "error")
+	o.Begin("error")
+	o.Text("type", errorTypes[p.Kind])
+	o.Text("message", message)
+	o.End()
+	if generation == "" {
+		o.raw("request_id", []byte("null"))
+	} else {
+		o.Text("request_id", generation)
+	}
+	o.Begin("dragoman")
+	if p.Code != "" {
+		o.Text("code", p.Code)
+	} else {
+		o.Text("code", p.Kind.String())
+	}
+	o.textIf("param", p.Param)
+	o.attempts(p.Attempts)
+	if p.Kind.Status() < http.StatusInternalServerError {
+		o.rawIf("vendor", p.Vendor)
+	}
+	o.End()
+	o.End()
+	return o.b
+}
+
+func (o *object) attempts(list []llm.Attempt) {
+	if len(list) == 0 {
+		return
+	}
+	o.BeginArray("attempts")
+	for _, a := range list {
+		o.Open()
+		o.Text("provider", a.Provider)
+		o.Text("model", a.Model)
+		o.Text("reason", a.Reason)
+		if a.Status != 0 {
+			o.integer("status", int64(a.Status))
+		}
+		o.End()
+	}
+	o.EndArray()
+}
+
+// EncodeStreamError gives a problem as the last event of a stream.
+func EncodeStreamError(p *llm.Problem, generation string) []byte {
+	body := EncodeError(p, generation)
+	flatten(body)
+	return sse.Append(nil, "error", body)
+}
+
+// flatten turns line ends, which only raw JSON brings as white space between
+// tokens, into spaces: in a stream they would end the line.
+func flatten(text []byte) {
+	for i, c := range text {
+		if c == '\n' || c == '\r' {
+			text[i] = ' '
+		}
+	}
+}

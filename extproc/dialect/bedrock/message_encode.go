@@ -1,0 +1,322 @@
+package bedrock
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
+)
+
+const (
+	roleUser      = "user"
+	roleAssistant = "assistant"
+	// filler is the text of a user's turn that Converse insists on and the
+	// client did not write: in front of an assistant who speaks first, and
+	// beside a document.
+	filler = "."
+	// noOutput is the text of a tool result without content.
+	noOutput = "(no output)"
+)
+
+// messages writes the turns: neighbours of one role are one turn, since roles
+// must alternate. If nobody but the system says anything, its words are the
+// user's turn, since Converse wants one.
+func (e *requestEncoder) messages() {
+	e.beginArray("messages")
+	e.turns(false)
+	if e.role == "" {
+		e.systemSpeaks = true
+		e.turns(true)
+	}
+	e.prefill()
+	e.closeTurn()
+	e.endArray()
+}
+
+// turns writes the messages of the conversation, or those of the system.
+func (e *requestEncoder) turns(system bool) {
+	for i := range e.r.Messages {
+		m := &e.r.Messages[i]
+		if isSystem(m) != system {
+			continue
+		}
+		role := roleUser
+		if m.Role == llm.Assistant {
+			role = roleAssistant
+		}
+		for j := range m.Parts {
+			e.part(role, i, j)
+		}
+		e.messageRest(i, m)
+	}
+}
+
+func isSystem(m *llm.Message) bool { return m.Role == llm.System || m.Role == llm.Developer }
+
+// turn opens the turn of a role, unless it is the one that is open.
+func (e *requestEncoder) turn(role string) {
+	if e.role == role {
+		return
+	}
+	if e.role == "" && role == roleAssistant {
+		e.turn(roleUser)
+		e.textBlock(filler)
+	}
+	e.closeTurn()
+	e.role, e.hasText, e.needsText = role, false, false
+	e.open()
+	e.text("role", role)
+	e.beginArray("content")
+}
+
+func (e *requestEncoder) closeTurn() {
+	if e.role == "" {
+		return
+	}
+	if e.needsText && !e.hasText {
+		e.textBlock(filler)
+	}
+	e.endArray()
+	e.end()
+}
+
+func (e *requestEncoder) textBlock(text string) {
+	e.open()
+	e.text("text", text)
+	e.end()
+}
+
+// part writes a part of a message in a turn of the role.
+func (e *requestEncoder) part(role string, i, j int) {
+	p := &e.r.Messages[i].Parts[j]
+	at, from := place{message: i, part: j, inner: -1}, len(e.b)
+	switch p.Kind {
+	case llm.Text, llm.RefusalText:
+		e.words(role, p.Text)
+		if p.Thought != nil {
+			e.dropThought(i)
+		}
+	case llm.Image, llm.File, llm.Audio:
+		e.mediaPart(role, at, p)
+	case llm.Call:
+		e.call(role, p.Call)
+		if p.Thought != nil {
+			e.dropThought(i)
+		}
+	case llm.Result:
+		e.result(at, p.Result)
+	case llm.Thinking:
+		if !e.thought(role, p) {
+			e.dropThought(i)
+		}
+		return
+	default:
+		e.opaque(role, at, p)
+		return
+	}
+	cache := p.Cache
+	if p.Kind == llm.Result {
+		for k := range p.Result.Parts {
+			if inner := p.Result.Parts[k].Cache; inner != nil {
+				cache = inner // Converse has no cache points within results
+			}
+		}
+	}
+	e.cachePoint(at, cache, e.m.caches() && len(e.b) > from)
+	e.foreign(at, p.Extra)
+}
+
+// dropThought names reasoning that the model could not read or verify.
+func (e *requestEncoder) dropThought(i int) { e.drop("messages." + strconv.Itoa(i) + ".reasoning") }
+
+// words writes a text, unless it is blank, which Converse refuses.
+func (e *requestEncoder) words(role, text string) {
+	if blank(text) {
+		return
+	}
+	e.turn(role)
+	from := len(e.b)
+	e.textBlock(text)
+	e.lastText = written{text: text, from: from, to: len(e.b)}
+	e.hasText = true
+}
+
+// written is the last text of the conversation so far.
+type written struct {
+	text     string
+	from, to int // its block
+}
+
+// prefill trims the beginning of an answer that the client wrote itself:
+// models refuse one that ends in white space.
+func (e *requestEncoder) prefill() {
+	last := e.lastText
+	if e.role != roleAssistant || last.to != len(e.b) {
+		return
+	}
+	if text := strings.TrimRight(last.text, " \t\r\n"); text != last.text {
+		e.b = e.b[:last.from]
+		e.textBlock(text)
+	}
+}
+
+// opaque writes a content block of this very dialect.
+func (e *requestEncoder) opaque(role string, at place, p *llm.Part) {
+	if raw := p.Extra.Get(llm.Bedrock, "part"); raw != nil {
+		e.turn(role)
+		e.element(raw)
+		return
+	}
+	e.drop(at.path())
+}
+
+// thought writes reasoning as it came; false if the model cannot take it.
+func (e *requestEncoder) thought(role string, p *llm.Part) bool {
+	t := llm.Thought{}
+	if p.Thought != nil {
+		t = *p.Thought
+	}
+	signed := t.Signature != "" || t.Encrypted != ""
+	switch {
+	case e.m.family == claude && signed && (t.Format == "" || t.Format == llm.FormatAnthropic):
+	case e.m.rereads() && !signed && !blank(p.Text) && role == roleAssistant:
+	default:
+		return false
+	}
+	e.turn(role)
+	e.open()
+	e.begin("reasoningContent")
+	if t.Encrypted != "" {
+		e.text("redactedContent", t.Encrypted)
+	} else {
+		e.begin("reasoningText")
+		e.text("text", p.Text)
+		if t.Signature != "" {
+			e.text("signature", t.Signature)
+		}
+		e.end()
+	}
+	e.end()
+	e.end()
+	return true
+}
+
+func (e *requestEncoder) call(role string, c *llm.ToolCall) {
+	e.turn(role)
+	e.open()
+	e.begin("toolUse")
+	e.text("toolUseId", fitID(c.ID, c.Name))
+	e.text("name", cmp.Or(c.Name, unnamed))
+	e.raw("input", inputObject(c))
+	e.end()
+	e.end()
+}
+
+// inputObject is a call's input, which must be an object: what the model wrote
+// otherwise is its member "input".
+func inputObject(c *llm.ToolCall) []byte {
+	raw := []byte(strings.TrimSpace(c.Args))
+	if len(raw) == 0 && !c.Custom {
+		return []byte("{}")
+	}
+	if !c.Custom && scan.KindOf(raw) == scan.Object && scan.Validate(raw) == nil {
+		return raw
+	}
+	return append(scan.AppendQuoted([]byte(`{"input":`), c.Args), '}')
+}
+
+func (e *requestEncoder) result(at place, r *llm.ToolResult) {
+	e.turn(roleUser)
+	e.open()
+	e.begin("toolResult")
+	e.text("toolUseId", fitID(r.ID, r.Name))
+	e.beginArray("content")
+	from := len(e.b)
+	for k := range r.Parts {
+		p := &r.Parts[k]
+		inner := at
+		inner.inner = k
+		switch p.Kind {
+		case llm.Text, llm.RefusalText:
+			if !blank(p.Text) {
+				e.textBlock(p.Text)
+			}
+		case llm.Image, llm.File:
+			e.media(inner, p)
+		case llm.Audio:
+			e.unsupported(inner.path(), "a tool result of the target cannot hold audio")
+		default:
+			e.drop(inner.path())
+			continue
+		}
+		e.foreign(inner, p.Extra)
+	}
+	if len(e.b) == from {
+		e.textBlock(noOutput)
+	}
+	e.endArray()
+	switch {
+	case r.Error && e.m.marksErrors():
+		e.text("status", "error")
+	case r.Error:
+		e.drop(at.member("is_error"))
+	}
+	e.end()
+	e.end()
+}
+
+// cachePoint writes a cache breakpoint behind what has just been written.
+func (e *requestEncoder) cachePoint(at place, cache llm.Raw, able bool) {
+	if scan.IsNull(cache) {
+		return
+	}
+	if !able {
+		e.drop(at.member("cache_control"))
+		return
+	}
+	e.open()
+	e.begin("cachePoint")
+	e.text("type", "default")
+	if hour(cache) {
+		if e.m.cachesHour() {
+			e.text("ttl", "1h")
+		} else {
+			e.drop(at.member("cache_control.ttl"))
+		}
+	}
+	e.end()
+	e.end()
+}
+
+func hour(cache llm.Raw) (is bool) {
+	w := scan.Over(cache)
+	for ok := w.Object(); ok && w.Member(); {
+		if string(w.Key()) == "ttl" {
+			is = string(w.Value()) == `"1h"`
+		}
+	}
+	return is
+}
+
+// foreign names what other dialects say beside a part.
+func (e *requestEncoder) foreign(at place, list llm.Extras) {
+	for i := range list {
+		e.drop(at.member(list[i].Name))
+	}
+}
+
+// messageRest names what a message says beside its parts. Reasoning text that
+// OpenAI's clients repeat beside its details has been read with them.
+func (e *requestEncoder) messageRest(i int, m *llm.Message) {
+	if m.Name != "" {
+		e.drop("messages." + strconv.Itoa(i) + ".name")
+	}
+	for _, x := range m.Extra {
+		if x.Dialect == llm.OpenAI && strings.HasPrefix(x.Name, "reasoning") {
+			continue
+		}
+		e.drop("messages." + strconv.Itoa(i) + "." + x.Name)
+	}
+}

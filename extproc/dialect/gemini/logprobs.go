@@ -1,0 +1,96 @@
+package gemini
+
+import (
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
+)
+
+// fromLogprobs writes a logprobsResult in the words of OpenAI chat, which the
+// neutral model uses: alternatives stand in the token they compete with.
+func fromLogprobs(raw []byte) llm.Raw {
+	tops := elements(find(raw, "topCandidates"))
+	var o object
+	o.open()
+	o.beginArray("content")
+	for i, chosen := range elements(find(raw, "chosenCandidates")) {
+		o.open()
+		o.token(chosen)
+		o.beginArray("top_logprobs")
+		if i < len(tops) {
+			for _, c := range elements(find(tops[i], "candidates")) {
+				o.open()
+				o.token(c)
+				o.end()
+			}
+		}
+		o.endArray()
+		o.end()
+	}
+	o.endArray()
+	o.end()
+	return o.b
+}
+
+func (o *object) token(raw []byte) {
+	text, _ := scan.Text(find(raw, "token"))
+	o.text("token", text)
+	o.raw("logprob", numberOr0(find(raw, "logProbability")))
+	o.raw("bytes", []byte("null"))
+}
+
+func numberOr0(raw []byte) []byte {
+	if scan.KindOf(raw) != scan.Number {
+		return []byte("0")
+	}
+	return raw
+}
+
+func elements(raw []byte) (list [][]byte) {
+	w := scan.Over(raw)
+	for ok := w.Array(); ok && w.Element(); {
+		list = append(list, w.Value())
+	}
+	return list
+}
+
+// logprobs writes the log probabilities of one or more deltas as one
+// logprobsResult.
+func (o *object) logprobs(list []llm.Raw) {
+	o.begin("logprobsResult")
+	o.beginArray("chosenCandidates")
+	tops := false
+	each := func(visit func(token []byte)) {
+		for _, raw := range list {
+			for _, token := range elements(find(raw, "content")) {
+				visit(token)
+			}
+		}
+	}
+	each(func(token []byte) {
+		o.candidateToken(token)
+		tops = tops || len(elements(find(token, "top_logprobs"))) > 0
+	})
+	o.endArray()
+	if tops {
+		o.beginArray("topCandidates")
+		each(func(token []byte) {
+			o.open()
+			o.beginArray("candidates")
+			for _, c := range elements(find(token, "top_logprobs")) {
+				o.candidateToken(c)
+			}
+			o.endArray()
+			o.end()
+		})
+		o.endArray()
+	}
+	o.end()
+}
+
+func (o *object) candidateToken(raw []byte) {
+	text, _ := scan.Text(find(raw, "token"))
+	o.open()
+	o.text("token", text)
+	o.raw("logProbability", numberOr0(find(raw, "logprob")))
+	o.end()
+}

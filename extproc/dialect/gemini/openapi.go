@@ -1,0 +1,245 @@
+package gemini
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
+)
+
+// Bounds of inlining references, since they may multiply: how many, and how
+// much longer than the schema the text may grow.
+const (
+	maxInlined = 500
+	maxGrowth  = 256 << 10
+)
+
+// openAPI writes a JSON Schema in the API's older Schema type, for models that
+// take nothing else. What cannot be said there is reported to lost, by keyword.
+type openAPI struct {
+	*object
+	root  []byte
+	from  int      // where the schema begins in the text
+	refs  []string // being inlined
+	count int
+	lost  func(keyword string)
+}
+
+// verbatim are the keywords that both kinds of schema have.
+var verbatim = map[string]bool{
+	"title": true, "description": true, "default": true, "example": true, "pattern": true, "required": true,
+	"minItems": true, "maxItems": true, "minLength": true, "maxLength": true, "minProperties": true, "maxProperties": true,
+	"minimum": true, "maximum": true, "propertyOrdering": true,
+}
+
+// silent are keywords without which a schema says the same.
+var silent = map[string]bool{
+	"$schema": true, "$id": true, "$comment": true, "$defs": true, "definitions": true, "nullable": true,
+	"type": true, "const": true, "$ref": true,
+}
+
+var formats = []string{`"int32"`, `"int64"`, `"float"`, `"double"`, `"enum"`, `"date-time"`}
+
+func (s *openAPI) schema(raw []byte) {
+	w := scan.Over(raw)
+	if !w.Object() { // true and false are schemas, too
+		s.lost("boolean schema")
+		s.open()
+		s.end()
+		return
+	}
+	if ref, ok := scan.Text(find(raw, "$ref")); ok {
+		s.inline(ref)
+		return
+	}
+	if only := single(find(raw, "allOf")); only != nil {
+		for w.Member() {
+			if key := string(w.Key()); !silent[key] && key != "allOf" && key != "title" && key != "description" {
+				s.lost(key)
+			}
+		}
+		s.schema(only)
+		return
+	}
+	s.open()
+	union := s.types(raw)
+	for w.Member() {
+		key := string(w.Key())
+		if key != "anyOf" && key != "oneOf" {
+			s.keyword(key, w.Value())
+		} else if value := w.Value(); union {
+			s.lost(key)
+		} else {
+			s.union(value)
+			union = true
+		}
+	}
+	s.end()
+}
+
+func (s *openAPI) union(raw []byte) {
+	s.beginArray("anyOf")
+	w := scan.Over(raw)
+	for ok := w.Array(); ok && w.Element(); {
+		if one := w.Value(); !isNullSchema(one) {
+			s.schema(one)
+		}
+	}
+	s.endArray()
+}
+
+func (s *openAPI) keyword(key string, value []byte) {
+	switch {
+	case key == "properties":
+		s.properties(key, value, s.schema)
+	case key == "items" && scan.KindOf(value) == scan.Object:
+		s.key(key)
+		s.schema(value)
+	case key == "enum":
+		s.enum(value)
+	case key == "format":
+		if slices.Contains(formats, string(value)) {
+			s.raw(key, value)
+		} else {
+			s.lost(key)
+		}
+	case verbatim[key]:
+		s.raw(key, value)
+	case !silent[key]:
+		s.lost(key)
+	}
+}
+
+// inline puts what a local reference points at in its place; one that leads
+// back to itself, or elsewhere, becomes any object.
+func (s *openAPI) inline(ref string) {
+	target := resolve(s.root, ref)
+	if target == nil || slices.Contains(s.refs, ref) || s.count >= maxInlined ||
+		len(s.b)-s.from > len(s.root)+maxGrowth {
+		s.lost("$ref")
+		s.open()
+		s.text("type", "OBJECT")
+		s.end()
+		return
+	}
+	s.count++
+	s.refs = append(s.refs, ref)
+	s.schema(target)
+	s.refs = s.refs[:len(s.refs)-1]
+}
+
+// resolve follows a JSON pointer within the schema (RFC 6901).
+func resolve(root []byte, ref string) []byte {
+	path, ok := strings.CutPrefix(ref, "#")
+	if !ok {
+		return nil
+	}
+	for name := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		if path == "" || path == "/" {
+			break
+		}
+		root = find(root, strings.NewReplacer("~1", "/", "~0", "~").Replace(name))
+	}
+	return root
+}
+
+// types writes type and nullable, and const as an enum of one; union tells that
+// several types became anyOf.
+func (s *openAPI) types(raw []byte) (union bool) {
+	nullable, words := isNullable(raw), []string(nil)
+	note := func(value []byte) {
+		switch word, _ := scan.Text(value); word {
+		case "":
+		case "null":
+			nullable = true
+		default:
+			words = append(words, strings.ToUpper(word))
+		}
+	}
+	kind, constant := find(raw, "type"), find(raw, "const")
+	w := scan.Over(kind)
+	note(kind)
+	for ok := w.Array(); ok && w.Element(); {
+		note(w.Value())
+	}
+	for _, name := range [...]string{"anyOf", "oneOf"} {
+		w := scan.Over(find(raw, name))
+		for ok := w.Array(); ok && w.Element(); {
+			nullable = isNullSchema(w.Value()) || nullable
+		}
+	}
+	text, isText := scan.Text(constant)
+	if isText && len(words) == 0 {
+		words = append(words, "STRING")
+	}
+	switch {
+	case len(words) == 1:
+		s.text("type", words[0])
+	case len(words) > 1:
+		s.beginArray("anyOf")
+		for _, word := range words {
+			s.open()
+			s.text("type", word)
+			s.end()
+		}
+		s.endArray()
+	}
+	if nullable {
+		s.truth("nullable", true)
+	}
+	switch {
+	case isText:
+		s.beginArray("enum")
+		s.textElement(text)
+		s.endArray()
+	case constant != nil:
+		s.lost("const")
+	}
+	return len(words) > 1
+}
+
+// enum writes the strings of an enum: the API has no others.
+func (s *openAPI) enum(raw []byte) {
+	from := len(s.b)
+	s.beginArray("enum")
+	w := scan.Over(raw)
+	for ok := w.Array(); ok && w.Element(); {
+		switch value := w.Value(); scan.KindOf(value) {
+		case scan.String:
+			s.element(value)
+		case scan.Null: // nullable says it
+		default:
+			s.b = s.b[:from]
+			s.lost("enum")
+			return
+		}
+	}
+	s.endArray()
+}
+
+func isNullSchema(raw []byte) bool { return string(find(raw, "type")) == `"null"` }
+
+// find gives a member's value; nil if there is none.
+func find(raw []byte, name string) (value []byte) {
+	w := scan.Over(raw)
+	for ok := w.Object(); ok && w.Member(); {
+		if string(w.Key()) == name {
+			value = w.Value()
+		}
+	}
+	return value
+}
+
+// single gives the element of an array that has one; else nil.
+func single(raw []byte) (only []byte) {
+	n := 0
+	w := scan.Over(raw)
+	for ok := w.Array(); ok && w.Element(); {
+		n++
+		only = w.Value()
+	}
+	if n != 1 {
+		return nil
+	}
+	return only
+}

@@ -1,0 +1,202 @@
+package gemini
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+)
+
+// EncodeRequest appends the request for a target; the model and whether to
+// stream go into its path. What the API cannot say is named in dropped. Media
+// by a URL that the vendor does not fetch is a problem, since the model would
+// not see what it is asked about.
+func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []string, *llm.Problem) {
+	e := newEncoder(dst, r, t)
+	if r.Embed != nil {
+		return dst, nil, &llm.Problem{Kind: llm.Unsupported, Message: "generateContent makes no embeddings"}
+	}
+	e.open()
+	e.request()
+	e.end()
+	if e.problem != nil {
+		return dst, nil, e.problem
+	}
+	return e.b, e.dropped, nil
+}
+
+func newEncoder(dst []byte, r *llm.Request, t dialect.Target) *requestEncoder {
+	e := &requestEncoder{object: object{dst}, r: r, t: t, names: map[string]string{}}
+	for i := range r.Messages {
+		for j := range r.Messages[i].Parts {
+			if c := r.Messages[i].Parts[j].Call; c != nil {
+				e.names[c.ID] = c.Name
+			}
+		}
+	}
+	e.throughTool = r.Format.Kind == llm.FormatJSONSchema && hasFunctions(r) && r.Dialect != llm.Gemini && !e.since(since3)
+	return e
+}
+
+type requestEncoder struct {
+	object
+	r       *llm.Request
+	t       dialect.Target
+	dropped []string
+	problem *llm.Problem
+	names   map[string]string // of the called tools, by the calls' ids
+	turn    turn
+	// onlySystem: there was nothing but system messages.
+	onlySystem bool
+	// throughTool: structured output is asked for through dialect.SchemaTool,
+	// since models before Gemini 3 refuse it beside functions.
+	throughTool bool
+}
+
+// since tells whether the target's model is of a generation or later.
+func (e *requestEncoder) since(generation int) bool { return version(e.t.ID) >= generation }
+
+func (e *requestEncoder) drop(path string) {
+	if !slices.Contains(e.dropped, path) {
+		e.dropped = append(e.dropped, path)
+	}
+}
+
+// request writes the members of a GenerateContentRequest.
+func (e *requestEncoder) request() {
+	e.contents()
+	e.system()
+	e.tools()
+	e.toolConfig()
+	e.config()
+	e.rest()
+}
+
+func hasFunctions(r *llm.Request) bool {
+	return slices.ContainsFunc(r.Tools, func(t llm.Tool) bool { return t.Name != "" })
+}
+
+func (e *requestEncoder) config() {
+	r := e.r
+	e.filledObject("generationConfig", func() {
+		e.optNumber("temperature", r.Temperature)
+		e.optNumber("topP", r.TopP)
+		e.optInt("topK", r.TopK)
+		e.optInt("candidateCount", r.N)
+		e.optInt("maxOutputTokens", r.MaxTokens)
+		e.stop()
+		e.optInt("seed", r.Seed)
+		e.optNumber("presencePenalty", r.PresencePenalty)
+		e.optNumber("frequencyPenalty", r.FrequencyPenalty)
+		if on, ok := r.Logprobs.Get(); ok {
+			e.truth("responseLogprobs", on)
+		}
+		e.optInt("logprobs", r.TopLogprobs)
+		e.format()
+		e.thinkingConfig()
+		e.extras(r.Extra, inConfig)
+	})
+}
+
+// maxStops is how many stop sequences the API takes.
+const maxStops = 5
+
+func (e *requestEncoder) stop() {
+	list := e.r.Stop
+	if len(list) == 0 {
+		return
+	}
+	if len(list) > maxStops && e.r.Dialect != llm.Gemini {
+		list = list[:maxStops]
+		e.drop("stop")
+	}
+	e.beginArray("stopSequences")
+	for _, s := range list {
+		e.textElement(s)
+	}
+	e.endArray()
+}
+
+func (e *requestEncoder) format() {
+	f := &e.r.Format
+	if f.Description != "" {
+		e.drop("response_format.description")
+	}
+	switch f.Kind {
+	case llm.FormatText:
+		e.text("responseMimeType", "text/plain")
+	case llm.FormatJSON:
+		if hasFunctions(e.r) && !e.since(since3) && e.r.Dialect != llm.Gemini {
+			e.drop("response_format")
+			return
+		}
+		e.text("responseMimeType", jsonType)
+	case llm.FormatJSONSchema:
+		if e.throughTool {
+			return
+		}
+		e.text("responseMimeType", jsonType)
+		e.schema("response_format", f.Schema, schemaNames{full: "responseJsonSchema", older: "responseSchema"})
+	case llm.FormatOpaque:
+		raw := f.Extra.Get(llm.Gemini, "format")
+		if raw == nil {
+			e.drop("response_format")
+			return
+		}
+		e.raw("responseMimeType", find(raw, "responseMimeType"))
+		for _, name := range [...]string{"responseSchema", "responseJsonSchema"} {
+			if schema := find(raw, name); schema != nil {
+				e.raw(name, schema)
+			}
+		}
+	}
+}
+
+// schemaNames are the members for the two kinds of schema.
+type schemaNames struct{ full, older string }
+
+// schema writes a JSON Schema untouched where the model takes one, and what can
+// be said of it in the older form elsewhere.
+func (e *requestEncoder) schema(at string, raw []byte, names schemaNames) {
+	if len(raw) == 0 {
+		return
+	}
+	if knowsJSONSchema(e.t.ID) {
+		e.raw(names.full, raw)
+		return
+	}
+	e.key(names.older)
+	s := openAPI{object: &e.object, root: raw, from: len(e.b), lost: func(keyword string) { e.drop(at + "." + keyword) }}
+	s.schema(raw)
+}
+
+// rest writes what else this dialect says and names what others do.
+func (e *requestEncoder) rest() {
+	r := e.r
+	for i := range r.Extra {
+		x := &r.Extra[i]
+		switch path, name := place(x.Name); {
+		case x.Dialect != llm.Gemini:
+			e.drop(x.Name)
+		case x.Name == inCalling+"streamFunctionCallArguments":
+			e.drop(x.Name) // arguments are read whole
+		case path == "":
+			e.raw(name, x.Value)
+		}
+	}
+	if r.User != "" {
+		e.drop("user")
+	}
+	if len(r.Metadata) > 0 {
+		e.drop("metadata")
+	}
+	if !r.ParallelToolCalls.Or(true) {
+		e.drop("parallel_tool_calls")
+	}
+	for _, o := range r.ProviderOptions {
+		e.drop("providerOptions." + o.Name)
+	}
+}
+
+func index(of string, i int) string { return of + "." + strconv.Itoa(i) }

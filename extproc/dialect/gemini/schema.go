@@ -1,0 +1,118 @@
+package gemini
+
+import (
+	"strings"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
+)
+
+// jsonSchema makes a JSON Schema of the API's Schema, a subset of OpenAPI 3.0:
+// types in lower case, nullable as a type, counts as numbers.
+func jsonSchema(raw []byte) llm.Raw {
+	var o object
+	o.jsonSchema(raw)
+	return o.b
+}
+
+// counts are int64 in the .proto file, which proto JSON writes as strings.
+var counts = map[string]bool{
+	"minItems": true, "maxItems": true, "minLength": true, "maxLength": true, "minProperties": true, "maxProperties": true,
+}
+
+func (o *object) jsonSchema(raw []byte) {
+	w := scan.Over(raw)
+	if !w.Object() {
+		o.element(raw)
+		return
+	}
+	nullable := isNullable(raw)
+	o.open()
+	for w.Member() {
+		key := camel(w.Key())
+		value := w.Value()
+		switch key {
+		case "type":
+			o.schemaType(value, nullable)
+		case "nullable":
+		case "format":
+			if string(value) != `"enum"` { // says no more than the enum itself
+				o.raw(key, value)
+			}
+		case "enum":
+			o.list(key, value, func(value []byte) { o.element(value) }, nullable, "null")
+		case "anyOf":
+			o.list(key, value, o.jsonSchema, nullable, `{"type":"null"}`)
+		case "items":
+			o.key(key)
+			o.jsonSchema(value)
+		case "properties":
+			o.properties(key, value, o.jsonSchema)
+		default:
+			if text, ok := scan.Text(value); ok && counts[key] && scan.Validate([]byte(text)) == nil {
+				value = []byte(text)
+			}
+			o.raw(key, value)
+		}
+	}
+	o.end()
+}
+
+// list writes an array whose elements each writes, and one more element if the
+// schema is nullable.
+func (o *object) list(name string, raw []byte, each func([]byte), nullable bool, null string) {
+	w := scan.Over(raw)
+	if !w.Array() {
+		o.raw(name, raw)
+		return
+	}
+	o.beginArray(name)
+	for w.Element() {
+		each(w.Value())
+	}
+	if nullable {
+		o.element([]byte(null))
+	}
+	o.endArray()
+}
+
+// properties writes an object of schemas, whose names are the client's.
+func (o *object) properties(name string, raw []byte, each func([]byte)) {
+	w := scan.Over(raw)
+	if !w.Object() {
+		o.raw(name, raw)
+		return
+	}
+	o.begin(name)
+	for w.Member() {
+		o.key(string(w.Key()))
+		each(w.Value())
+	}
+	o.end()
+}
+
+func (o *object) schemaType(raw []byte, nullable bool) {
+	word, ok := scan.Text(raw)
+	switch word = strings.ToLower(word); {
+	case !ok:
+		o.raw("type", raw)
+	case word == "type_unspecified":
+	case nullable && word != "null":
+		o.beginArray("type")
+		o.textElement(word)
+		o.textElement("null")
+		o.endArray()
+	default:
+		o.text("type", word)
+	}
+}
+
+func isNullable(raw []byte) (nullable bool) {
+	w := scan.Over(raw)
+	for ok := w.Object(); ok && w.Member(); {
+		if string(w.Key()) == "nullable" {
+			nullable, _ = scan.Truth(w.Value())
+		}
+	}
+	return nullable
+}

@@ -1,0 +1,239 @@
+package responses
+
+import (
+	"strings"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
+)
+
+// conversation makes messages of instructions and input.
+func (d *requestDecoder) conversation() {
+	if d.instructions != "" {
+		d.r.Messages = append(d.r.Messages, llm.Message{
+			Role: llm.System, Parts: []llm.Part{{Kind: llm.Text, Text: d.instructions}},
+		})
+	}
+	if text, ok := scan.Text(d.input); ok {
+		d.r.Messages = append(d.r.Messages, llm.Message{Role: llm.User, Parts: []llm.Part{{Kind: llm.Text, Text: text}}})
+		return
+	}
+	d.array("input", d.input, d.item)
+	d.unsigned()
+}
+
+func (d *requestDecoder) item(path string, raw []byte) {
+	var kind, role []byte
+	d.object(path, raw, func(key string, value []byte) {
+		switch key {
+		case "type":
+			kind = value
+		case "role":
+			role = value
+		}
+	})
+	word := string(bare(kind))
+	if word != "function_call" && word != "custom_tool_call" {
+		d.unsigned()
+	}
+	switch {
+	case word == "message", scan.IsNull(kind) && role != nil:
+		d.message(path, raw)
+	case word == "reasoning":
+		d.reasoningItem(path, raw)
+	case word == "function_call", word == "custom_tool_call":
+		d.call(path, raw, word == "custom_tool_call")
+	case word == "function_call_output", word == "custom_tool_call_output":
+		d.result(path, raw)
+	case scan.KindOf(raw) != scan.Object:
+	default:
+		p := llm.Part{Kind: llm.OpaquePart, Extra: llm.Extras{extra("item", raw)}}
+		if strings.HasSuffix(word, "_output") || strings.HasSuffix(word, "_response") {
+			d.r.Messages = append(d.r.Messages, llm.Message{Role: llm.ToolRole, Parts: []llm.Part{p}})
+			return
+		}
+		d.say(p)
+	}
+}
+
+// say adds to the turn of the assistant: its items follow each other here and
+// are one message in the neutral model.
+func (d *requestDecoder) say(parts ...llm.Part) {
+	n := len(d.r.Messages)
+	if n == 0 || d.r.Messages[n-1].Role != llm.Assistant {
+		d.r.Messages = append(d.r.Messages, llm.Message{Role: llm.Assistant})
+		n++
+	}
+	m := &d.r.Messages[n-1]
+	m.Parts = append(m.Parts, parts...)
+}
+
+var roles = map[string]llm.Role{
+	"system": llm.System, "developer": llm.Developer, "user": llm.User, "assistant": llm.Assistant,
+}
+
+// message reads a message in its short or long form. Its id and status are the
+// bookkeeping of the answer that it was copied from.
+func (d *requestDecoder) message(path string, raw []byte) {
+	var (
+		m     llm.Message
+		known bool
+	)
+	d.object(path, raw, func(key string, value []byte) {
+		switch key {
+		case "type", "id", "status":
+		case "role":
+			m.Role, known = roles[d.text(path+".role", value)]
+		case "content":
+			m.Parts = d.content(path+".content", value)
+		default:
+			if !isEmpty(value) {
+				m.Extra = append(m.Extra, extra(inMessage+key, value))
+			}
+		}
+	})
+	if !known {
+		d.wrong(path+".role", `"system", "developer", "user" or "assistant"`)
+	}
+	if m.Role != llm.Assistant {
+		d.r.Messages = append(d.r.Messages, m)
+		return
+	}
+	for i := range m.Parts {
+		m.Parts[i].Extra = append(m.Parts[i].Extra, m.Extra...)
+	}
+	d.say(m.Parts...)
+}
+
+func (d *requestDecoder) content(path string, raw []byte) (parts []llm.Part) {
+	if scan.KindOf(raw) == scan.String {
+		return []llm.Part{{Kind: llm.Text, Text: d.text(path, raw)}}
+	}
+	d.array(path, raw, func(path string, value []byte) {
+		parts = append(parts, d.part(path, value))
+	})
+	return parts
+}
+
+var partKinds = map[string]llm.PartKind{
+	"input_text": llm.Text, "output_text": llm.Text, "text": llm.Text, "refusal": llm.RefusalText,
+	"input_image": llm.Image, "input_file": llm.File,
+}
+
+// part reads a part of a message or of a tool's output. The log probabilities
+// of a text that comes back say nothing to the model.
+func (d *requestDecoder) part(path string, raw []byte) llm.Part {
+	var (
+		kind            string
+		p               llm.Part
+		media           llm.Media
+		ofImage, ofFile bool // members of either came
+		odd             bool // a text that is none
+	)
+	d.object(path, raw, func(key string, value []byte) {
+		at := path + "." + key
+		switch key {
+		case "type":
+			kind = d.text(at, value)
+		case "text", "refusal":
+			text, ok := scan.Text(value)
+			p.Text, odd = text, odd || !ok
+		case "logprobs":
+		case "image_url", "file_data", "file_url":
+			text, _ := scan.Text(value)
+			setMedia(&media, key, text)
+			ofImage, ofFile = ofImage || key == "image_url", ofFile || key != "image_url"
+		case "file_id":
+			media.FileID, _ = scan.Text(value)
+		case "filename":
+			media.Name, _ = scan.Text(value)
+			ofFile = true
+		case "detail":
+			media.Detail, _ = scan.Text(value)
+		default:
+			if !isEmpty(value) {
+				p.Extra = append(p.Extra, extra(key, value))
+			}
+		}
+	})
+	var ok bool
+	p.Kind, ok = partKinds[kind]
+	isMedia := p.Kind == llm.Image || p.Kind == llm.File
+	if ok && odd {
+		d.wrong(path+".text", "a string")
+	}
+	if !ok || isMedia == (media == llm.Media{}) || isMedia && p.Text != "" || p.Kind == llm.Image && ofFile || p.Kind == llm.File && ofImage {
+		return llm.Part{Kind: llm.OpaquePart, Extra: llm.Extras{extra("part", raw)}}
+	}
+	if isMedia {
+		p.Media = &media
+	}
+	return p
+}
+
+// setMedia takes a data URL with base64 apart; every other URL stays one, and
+// data of a file that is no URL is base64.
+func setMedia(m *llm.Media, key, value string) {
+	rest, isData := strings.CutPrefix(value, "data:")
+	kind, data, isBase64 := strings.Cut(rest, ";base64,")
+	switch {
+	case isData && isBase64 && kind != "" && data != "" && !strings.ContainsAny(kind, ";,"):
+		m.Type, m.Base64, m.URL = kind, data, ""
+	case isData || key != "file_data":
+		m.Type, m.Base64, m.URL = "", "", value
+	default:
+		m.Type, m.Base64, m.URL = "", value, ""
+	}
+}
+
+func (d *requestDecoder) call(path string, raw []byte, custom bool) {
+	c := &llm.ToolCall{FreeText: custom}
+	p := llm.Part{Kind: llm.Call, Call: c, Thought: d.signed}
+	d.signed = nil
+	d.object(path, raw, func(key string, value []byte) {
+		switch key {
+		case "type", "id", "status":
+		case "call_id":
+			c.ID = d.text(path+".call_id", value)
+		case "name":
+			c.Name = d.text(path+".name", value)
+		case "arguments", "input":
+			if c.Args = string(value); scan.KindOf(value) == scan.String {
+				c.Args = d.text(path, value)
+			}
+		default:
+			if !isEmpty(value) {
+				p.Extra = append(p.Extra, extra(key, value))
+			}
+		}
+	})
+	if custom {
+		c.Args = wrap(c.Args)
+	}
+	d.say(p)
+}
+
+func (d *requestDecoder) result(path string, raw []byte) {
+	r := &llm.ToolResult{}
+	p := llm.Part{Kind: llm.Result, Result: r}
+	d.object(path, raw, func(key string, value []byte) {
+		switch key {
+		case "type", "id", "status":
+		case "call_id":
+			r.ID = d.text(path+".call_id", value)
+		case "name":
+			r.Name = d.text(path+".name", value)
+		case "output":
+			if r.Parts = d.content(path+".output", value); len(r.Parts) == 1 && isBlank(&r.Parts[0]) {
+				r.Parts = nil
+			}
+		default:
+			if !isEmpty(value) {
+				p.Extra = append(p.Extra, extra(key, value))
+			}
+		}
+	})
+	d.r.Messages = append(d.r.Messages, llm.Message{Role: llm.ToolRole, Parts: []llm.Part{p}})
+}
+
+func isBlank(p *llm.Part) bool { return p.Kind == llm.Text && p.Text == "" && len(p.Extra) == 0 }

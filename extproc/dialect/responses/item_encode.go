@@ -1,0 +1,285 @@
+package responses
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+)
+
+// messages writes instructions, if the first message is plain, and the items of
+// all others: a message of the assistant becomes several, in its order.
+func (e *requestEncoder) messages() {
+	list, first := e.r.Messages, 0
+	if len(list) > 0 && list[0].Role == llm.System && isPlain(list[0].Parts) && list[0].Parts[0].Text != "" && len(list[0].Extra) == 0 {
+		first = 1
+		e.text("instructions", list[0].Parts[0].Text)
+		e.named("messages.0", &list[0])
+	}
+	e.beginArray("input")
+	for i := first; i < len(list); i++ {
+		e.message("messages."+strconv.Itoa(i), &list[i])
+	}
+	e.endArray()
+}
+
+// isPlain tells whether a message is one text and nothing else.
+func isPlain(parts []llm.Part) bool {
+	return len(parts) == 1 && parts[0].Kind == llm.Text && parts[0].Cache == nil && len(parts[0].Extra) == 0
+}
+
+// named says that a name cannot be told.
+func (e *requestEncoder) named(path string, m *llm.Message) {
+	if m.Name != "" {
+		e.drop(path + ".name")
+	}
+	for i := range m.Extra {
+		if m.Extra[i].Dialect != llm.Responses {
+			e.drop(path + "." + m.Extra[i].Name)
+		}
+	}
+}
+
+// message writes a message part by part: runs of content are a message item,
+// runs of one thought a reasoning item.
+func (e *requestEncoder) message(path string, m *llm.Message) {
+	e.named(path, m)
+	if len(m.Parts) == 0 && m.Role != llm.ToolRole {
+		e.content(path, m, nil)
+		return
+	}
+	for parts := m.Parts; len(parts) > 0; {
+		n := 1
+		switch p := &parts[0]; p.Kind {
+		case llm.Thinking:
+			n = thoughtRun(parts)
+			e.thought(path, parts[:n])
+		case llm.Call:
+			e.call(path, p)
+		case llm.Result:
+			e.result(path, p)
+		default:
+			if raw := p.Extra.Get(llm.Responses, "item"); raw != nil {
+				e.element(raw)
+				break
+			}
+			n = contentRun(parts)
+			e.content(path, m, parts[:n])
+		}
+		parts = parts[n:]
+	}
+}
+
+// contentRun counts the parts that belong to one message item.
+func contentRun(parts []llm.Part) int {
+	n := 1
+	for n < len(parts) && isContent(&parts[n]) && sameItem(parts[0].Extra, parts[n].Extra) {
+		n++
+	}
+	return n
+}
+
+func isContent(p *llm.Part) bool {
+	switch p.Kind {
+	case llm.Thinking, llm.Call, llm.Result:
+		return false
+	}
+	return p.Extra.Get(llm.Responses, "item") == nil
+}
+
+// sameItem tells whether two parts say the same of the item around them.
+func sameItem(a, b llm.Extras) bool { return bytes.Equal(around(a), around(b)) }
+
+func around(list llm.Extras) []byte {
+	var o object
+	o.extras(list, inMessage)
+	return o.b
+}
+
+var roleNames = [...]string{
+	llm.System: "system", llm.Developer: "developer", llm.User: "user", llm.Assistant: "assistant", llm.ToolRole: "user",
+}
+
+// content writes a message item; one plain text is written as a string. A
+// message of which nothing can be said is left out.
+func (e *requestEncoder) content(path string, m *llm.Message, parts []llm.Part) {
+	from := len(e.b)
+	role := m.Role
+	if role == llm.Developer && e.q.SystemRole {
+		role = llm.System
+	}
+	e.open()
+	e.text("type", "message")
+	e.text("role", roleNames[role])
+	if len(parts) > 0 {
+		e.extras(parts[0].Extra, inMessage)
+	}
+	if role != llm.Assistant {
+		e.extras(m.Extra, inMessage)
+	}
+	if len(parts) == 1 && parts[0].Kind == llm.Text && parts[0].Cache == nil && len(around(parts[0].Extra)) == 0 && len(parts[0].Extra) == 0 {
+		e.text("content", parts[0].Text)
+		e.end()
+		return
+	}
+	e.beginArray("content")
+	empty := len(e.b)
+	for i := range parts {
+		e.part(path+".content", role, &parts[i])
+	}
+	if len(parts) > 0 && len(e.b) == empty {
+		e.b = e.b[:from]
+		return
+	}
+	e.endArray()
+	e.end()
+}
+
+// part writes a part of a message or a tool's output.
+func (e *requestEncoder) part(path string, role llm.Role, p *llm.Part) {
+	switch p.Kind {
+	case llm.OpaquePart:
+		if raw := p.Extra.Get(llm.Responses, "part"); raw != nil {
+			e.element(raw)
+		} else {
+			e.drop(path)
+		}
+		return
+	case llm.Audio:
+		e.drop(path + ".audio")
+		return
+	}
+	e.open()
+	switch p.Kind {
+	case llm.Text:
+		if role == llm.Assistant {
+			e.text("type", "output_text")
+		} else {
+			e.text("type", "input_text")
+		}
+		e.text("text", p.Text)
+		if role == llm.Assistant && p.Extra.Get(llm.Responses, "annotations") == nil {
+			e.word("annotations", "[]")
+		}
+	case llm.RefusalText:
+		e.text("type", "refusal")
+		e.text("refusal", p.Text)
+	case llm.Image:
+		e.image(p.Media)
+	case llm.File:
+		e.file(p.Media)
+	}
+	e.more(p.Extra, path)
+	if p.Cache != nil {
+		e.drop(path + ".cache_control")
+	}
+	e.end()
+}
+
+func (e *requestEncoder) image(m *llm.Media) {
+	e.text("type", "input_image")
+	e.textIf("file_id", m.FileID)
+	switch {
+	case m.Base64 != "" && m.Type == "":
+		e.text("image_url", "data:image/png;base64,"+m.Base64) // vendors look at the bytes
+	default:
+		e.textIf("image_url", mediaURL(m))
+	}
+	e.textIf("detail", m.Detail)
+}
+
+// file writes a file; this API wants a name with its bytes.
+func (e *requestEncoder) file(m *llm.Media) {
+	e.text("type", "input_file")
+	e.textIf("file_id", m.FileID)
+	name := m.Name
+	if name == "" && m.Base64 != "" && e.r.Dialect != llm.Responses {
+		if name = "document"; m.Type == "application/pdf" {
+			name = "document.pdf"
+		}
+	}
+	e.textIf("filename", name)
+	switch {
+	case m.Base64 != "" || strings.HasPrefix(m.URL, "data:"):
+		e.text("file_data", mediaURL(m))
+	default:
+		e.textIf("file_url", m.URL)
+	}
+	e.textIf("detail", m.Detail)
+}
+
+// mediaURL is the reverse of setMedia.
+func mediaURL(m *llm.Media) string {
+	switch {
+	case m.Base64 != "" && m.Type != "":
+		return "data:" + m.Type + ";base64," + m.Base64
+	case m.Base64 != "":
+		return m.Base64
+	}
+	return m.URL
+}
+
+func (e *requestEncoder) call(path string, p *llm.Part) {
+	c := p.Call
+	e.open()
+	if c.Custom || c.FreeText {
+		e.custom = append(e.custom, c.ID)
+		input := c.Args
+		if c.FreeText {
+			input = unwrap(c.Args)
+		}
+		e.text("type", "custom_tool_call")
+		e.text("call_id", c.ID)
+		e.text("name", c.Name)
+		e.text("input", input)
+	} else {
+		e.text("type", "function_call")
+		e.text("call_id", c.ID)
+		e.text("name", c.Name)
+		e.text("arguments", c.Args)
+	}
+	e.more(p.Extra, path+".tool_calls")
+	e.end()
+	if p.Thought != nil {
+		e.drop(path + ".reasoning")
+	}
+	if p.Cache != nil {
+		e.drop(path + ".cache_control")
+	}
+}
+
+func (e *requestEncoder) result(path string, p *llm.Part) {
+	r := p.Result
+	kind := "function_call_output"
+	if slices.Contains(e.custom, r.ID) {
+		kind = "custom_tool_call_output"
+	}
+	e.open()
+	e.text("type", kind)
+	e.text("call_id", r.ID)
+	if e.r.Dialect == llm.Responses { // others repeat the name of the call
+		e.textIf("name", r.Name)
+	}
+	switch {
+	case len(r.Parts) == 0:
+		e.text("output", "")
+	case isPlain(r.Parts):
+		e.text("output", r.Parts[0].Text)
+	default:
+		e.beginArray("output")
+		for i := range r.Parts {
+			e.part(path+".content", llm.User, &r.Parts[i])
+		}
+		e.endArray()
+	}
+	e.more(p.Extra, path)
+	e.end()
+	if p.Cache != nil {
+		e.drop(path + ".cache_control")
+	}
+	if r.Error {
+		e.drop(path + ".is_error")
+	}
+}

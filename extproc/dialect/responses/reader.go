@@ -1,0 +1,172 @@
+package responses
+
+import (
+	"bytes"
+
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
+	"github.com/dragoman-gateway/dragoman/extproc/sse"
+)
+
+// doneMarker ends the streams of some compatible providers behind the terminal
+// event; this API has no such marker.
+const doneMarker = "[DONE]"
+
+// reader implements dialect.Reader.
+type reader struct {
+	framer sse.Framer
+	answer answer
+	done   bool // a terminal event or an error has passed
+}
+
+func newReader() *reader { return &reader{framer: sse.Framer{Limit: maxEvent}} }
+
+func (r *reader) Feed(dst []llm.Event, chunk []byte) []llm.Event {
+	if r.done {
+		return dst
+	}
+	r.answer.out = dst
+	r.framer.Feed(chunk)
+	for ev, ok := r.framer.Next(); ok && !r.done; ev, ok = r.framer.Next() {
+		r.event(ev)
+	}
+	if err := r.framer.Err(); err != nil && !r.done {
+		r.fail(&llm.Problem{Kind: llm.BadAnswer, Message: "the provider sent an event that is too large", Cause: err})
+	}
+	return r.take()
+}
+
+func (r *reader) Close(dst []llm.Event) []llm.Event {
+	r.answer.out = dst
+	if ev, ok := r.framer.End(); ok && !r.done && whole(ev) {
+		r.event(ev)
+	}
+	if !r.done {
+		r.fail(badAnswer("the provider ended the stream early"))
+	}
+	return r.take()
+}
+
+// whole tells whether the last event of a stream only lacks its empty line.
+func whole(ev sse.Event) bool {
+	data := bytes.TrimSpace(ev.Data)
+	return string(data) == doneMarker || scan.Validate(data) == nil
+}
+
+// take hands the events over; they are the caller's.
+func (r *reader) take() []llm.Event {
+	out := r.answer.out
+	r.answer.out = nil
+	return out
+}
+
+func (r *reader) fail(p *llm.Problem) {
+	r.done = true
+	r.answer.emit(llm.Event{Kind: llm.Failed, Problem: p})
+}
+
+func (r *reader) event(ev sse.Event) {
+	data := bytes.TrimSpace(ev.Data)
+	if len(data) == 0 || string(data) == doneMarker {
+		return
+	}
+	var m packet
+	if p := m.read(ev.Name, data); p != nil {
+		r.fail(p)
+		return
+	}
+	switch string(m.kind) {
+	case "error":
+		r.fail(openai.DecodeError(0, nil, data))
+	case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
+		r.end(&m)
+	default:
+		if isError(m.failure) && len(m.kind) == 0 {
+			r.fail(openai.DecodeError(0, nil, data))
+			return
+		}
+		if p := r.answer.packet(&m); p != nil {
+			r.fail(p)
+		}
+	}
+}
+
+// end is the terminal event: what the stream left out stands in its response.
+func (r *reader) end(m *packet) {
+	p := failedResponse(m.kind, m.response)
+	if p == nil {
+		p = r.answer.response(m.response, string(m.kind) == "response.incomplete")
+	} else {
+		r.answer.usage(openai.FindUsage(m.response))
+	}
+	if r.done = true; p != nil {
+		r.fail(p)
+	}
+}
+
+// packet holds the members of a stream's event, raw. Which of them are there
+// follows from its kind.
+type packet struct {
+	kind          []byte // without quotes
+	id            []byte // of the item
+	output, part  int64  // output_index, content_index or summary_index; -1 = unsaid
+	delta         []byte
+	whole         []byte // of a done event: text, arguments, input or refusal
+	item, content []byte // item and part
+	response      []byte
+	probs         []byte
+	failure       []byte
+}
+
+// read takes an event apart. Its kind is the member type; the name of the
+// server-sent event stands in where a provider leaves it out.
+func (m *packet) read(name, data []byte) *llm.Problem {
+	m.output, m.part = -1, -1
+	w := scan.Over(data)
+	if !w.Object() {
+		return badAnswer("the provider sent an event that is not a JSON object")
+	}
+	for w.Member() {
+		switch string(w.Key()) {
+		case "type":
+			m.kind = bare(w.Value())
+		case "item_id":
+			m.id = bare(w.Value())
+		case "output_index":
+			m.output = index(w.Value())
+		case "content_index", "summary_index":
+			m.part = index(w.Value())
+		case "delta":
+			m.delta = w.Value()
+		case "text", "arguments", "input", "refusal":
+			m.whole = w.Value()
+		case "item":
+			m.item = w.Value()
+		case "part":
+			m.content = w.Value()
+		case "response":
+			m.response = w.Value()
+		case "logprobs":
+			m.probs = w.Value()
+		case "error":
+			m.failure = w.Value()
+		}
+	}
+	if err := w.End(); err != nil {
+		return badAnswer("the provider sent broken JSON: " + err.Error())
+	}
+	if len(m.kind) == 0 {
+		m.kind = name
+	}
+	return nil
+}
+
+// index reads an index; -1 if it is none.
+func index(raw []byte) int64 {
+	n, ok := scan.Int(raw)
+	if !ok || n < 0 {
+		return -1
+	}
+	return n
+}

@@ -1,0 +1,191 @@
+package extproc
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/credential"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
+)
+
+// vendorHeaders are the client's headers that mean something in one dialect
+// only.
+type vendorHeaders struct {
+	version bool   // anthropic-version is set
+	betas   string // anthropic-beta
+}
+
+// vendorNames are removed where the target speaks another dialect.
+var vendorNames = [][]byte{[]byte("anthropic-version"), []byte("anthropic-beta"), []byte("openai-beta")}
+
+func readVendor(headers []header) (v vendorHeaders) {
+	for i := range headers {
+		switch string(headers[i].name) {
+		case "anthropic-version":
+			v.version = true
+		case "anthropic-beta":
+			v.betas = string(headers[i].value)
+		}
+	}
+	return v
+}
+
+// request answers the request headers with the whole request for this target,
+// or, where the target must not be tried again, with the verdict.
+func (a *attempt) request() (done bool, err error) {
+	if stop, wait := a.repeats(); stop {
+		return true, a.sendVerdict()
+	} else if wait > 0 && !a.s.wait(a.st.Context(), wait) {
+		return true, nil
+	}
+	body, ok := a.x.pristine()
+	if !ok {
+		return true, a.s.refuseAttempt(a.st, unknownExchange())
+	}
+	target := a.dialectTarget()
+	out, p := a.encode(body, target)
+	if p == nil && len(a.dropped) > 0 && a.x.envelope.Options.Strict {
+		p = inexpressible(a.dropped)
+	}
+	if p != nil {
+		return true, a.refuse(p)
+	}
+	call := &credential.Call{
+		Method: "POST", Authority: a.target.Provider.BaseURL.Authority(),
+		Path: a.target.Provider.BaseURL.Path + a.codec.Path(&a.x.envelope, target), Body: out,
+	}
+	keys, err := a.x.view.credentials.Authorize(a.target.Provider.Name, call, a.s.now())
+	if err != nil {
+		return true, a.refuse(unauthorized(err))
+	}
+	return false, a.st.SendMsg(a.requestReply(call, keys))
+}
+
+// requestReply is the message that makes Envoy send the call.
+func (a *attempt) requestReply(call *credential.Call, keys []credential.Header) *reply {
+	r := &reply{part: toRequestHeaders, op: replaceBody, more: call.Body, remove: a.x.expressHeaders}
+	r.set = []setHeader{
+		{":path", []byte(call.Path)},
+		{envoy.LengthHeader, strconv.AppendInt(nil, int64(r.bodySize()), 10)},
+		{"content-type", []byte("application/json")},
+	}
+	if a.codec.StreamType != "" && a.x.envelope.Stream {
+		r.set = append(r.set, setHeader{"accept", []byte(a.codec.StreamType)})
+	}
+	if a.codec != a.x.codec {
+		r.remove = slices.Concat(r.remove, vendorNames)
+	}
+	for _, h := range a.codec.Headers {
+		if a.codec != a.x.codec || h.Name != "anthropic-version" || !a.vendor.version {
+			r.set = append(r.set, setHeader{h.Name, []byte(h.Value)})
+		}
+	}
+	for _, h := range keys {
+		r.set = append(r.set, setHeader{h.Name, h.Value})
+	}
+	r.facts = appendFacts(make([]byte, 0, 224), envoy.ExchangeNamespace,
+		fact{envoy.FactExchange, a.x.id.text()}, fact{envoy.FactDialect, string(a.x.codec.Name)})
+	if a.x.envelope.Stream && !a.translate {
+		r.facts = append(r.facts, guardOrders(a.codec.Name, !a.x.envelope.WantsUsage)...)
+	}
+	return r
+}
+
+// refuse is a problem this target has with the request before it is sent:
+// another may not have it. One that no target could serve is the client's.
+func (a *attempt) refuse(p *llm.Problem) error {
+	o := chain.Outcome{Status: p.Kind.Status(), Problem: p}
+	if _, next := chain.Classify(o); !next {
+		return a.pass(p)
+	}
+	return a.fail(o)
+}
+
+// unauthorized is a call that no credential can be had for.
+func unauthorized(err error) *llm.Problem {
+	if p := (*llm.Problem)(nil); errors.As(err, &p) {
+		return p
+	}
+	return &llm.Problem{Kind: llm.Unauthenticated, Message: "the gateway has no valid credential for the provider", Cause: err}
+}
+
+func inexpressible(fields []string) *llm.Problem {
+	return &llm.Problem{
+		Kind: llm.Inexpressible, Param: fields[0],
+		Message: "The request asks for strictness, and the target has no words for " + joinShort(fields) + ".",
+	}
+}
+
+func (a *attempt) dialectTarget() dialect.Target {
+	t, p := &a.target, a.target.Provider
+	out := dialect.Target{
+		ID: t.ID, BasePath: p.BaseURL.Path, AddUsage: a.x.envelope.Stream && !a.x.envelope.WantsUsage,
+		Genuine: p.Genuine(), Platform: dialect.Platform(p.Platform), APIVersion: p.APIVersion,
+		MaxOutput: t.Output, Quirks: &p.Quirks,
+	}
+	if a.x.codec.Name == llm.Anthropic {
+		out.Betas = a.vendor.betas
+	}
+	return out
+}
+
+// encode writes the request for this target, always from the pristine one:
+// patched where the target speaks the client's dialect as the client does.
+func (a *attempt) encode(body []byte, t dialect.Target) (out [][]byte, p *llm.Problem) {
+	const room = 64 // for the model id and the usage option
+	if a.codec == a.x.codec && a.target.Model.Lane != catalog.LaneTranslate && !a.x.envelope.Uses.Meets(t.Quirks) {
+		return a.codec.Patch(body, &a.x.envelope, t), nil
+	}
+	rq, p := a.x.codec.DecodeRequest(body)
+	if p != nil {
+		return nil, p
+	}
+	a.base64, a.freeText = rq.Embed != nil && rq.Embed.Base64, rq.FreeText()
+	rq.Model, rq.Stream = a.x.envelope.Model, a.x.envelope.Stream // Gemini's stand in the path
+	if a.codec.Inlines || t.Platform == dialect.Vertex {          // which reads no URLs for Claude either
+		if p := a.s.inline(a.st.Context(), rq, a.codec.Fetches); p != nil {
+			return nil, p
+		}
+	}
+	text, dropped, p := a.codec.EncodeRequest(make([]byte, 0, len(body)+room), rq, t)
+	a.dropped = dropped
+	return [][]byte{text}, p
+}
+
+// joinShort joins names for a header or a message, cut short.
+func joinShort(names []string) string {
+	const most = 1000
+	text := strings.Join(names, ", ")
+	if len(text) > most {
+		text = text[:strings.LastIndexByte(text[:most], ',')] + ", …"
+	}
+	return text
+}
+
+// guardOrders are what the guard of a stream that passes untouched must do:
+// make its end tell the truth, and take out usage nobody asked for where the
+// gateway asked for it.
+func guardOrders(d llm.Dialect, dropUsage bool) []byte {
+	if d != llm.OpenAI || !dropUsage {
+		return guardTails[d]
+	}
+	return guardDrop
+}
+
+// The orders a guard can get, encoded once.
+var (
+	guardDrop  = appendFacts(nil, envoy.GuardNamespace, fact{envoy.GuardUsage, "drop"}, fact{envoy.GuardTail, string(llm.OpenAI)})
+	guardTails = func() map[llm.Dialect][]byte {
+		tails := map[llm.Dialect][]byte{}
+		for _, d := range []llm.Dialect{llm.OpenAI, llm.Responses, llm.Anthropic, llm.Gemini} {
+			tails[d] = appendFacts(nil, envoy.GuardNamespace, fact{envoy.GuardTail, string(d)})
+		}
+		return tails
+	}()
+)

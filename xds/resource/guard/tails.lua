@@ -1,0 +1,102 @@
+-- The guard of streams in the other dialects, and where all begin. A stream runs
+-- through here on the way back from a provider, before ext_proc sees the answer.
+-- The orders stand in dynamic metadata "dragoman.guard"; tail names the dialect
+-- whose end shall tell the truth: the end marker where only that is missing, an
+-- error event where no finish has passed. Every byte passes at once.
+
+-- Bytes before a chunk in which a mark may have begun.
+local SEAM = 64
+-- Bytes of a stream's beginning and end in which usage is looked for, and of a
+-- usage object.
+local HEAD, TAIL, USAGE = 4096, 8192, 2048
+
+local CUT = "the provider ended the stream before it was complete"
+
+-- By dialect:
+--   finish   members whose value is a string once the stream has finished, or
+--   marks    the words of its last event, which finish it too
+--   done     the end marker that follows, nil if none does
+--   supply   that marker as an event
+--   broken   the error event; Google's SDKs take it for one without "data:"
+--   usage    the pattern of usage objects; first = the beginning has one, too
+local DIALECTS = {
+  anthropic = {
+    finish = { 'stop_reason"' }, marks = {}, done = '"message_stop"',
+    supply = 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+    broken = 'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"' .. CUT .. '"}}\n\n',
+    usage = '"usage"%s*:%s*(%b{})', first = true,
+  },
+  responses = {
+    finish = {}, marks = { '"response.completed"', '"response.incomplete"', '"response.failed"' },
+    broken = 'event: error\ndata: {"type":"error","code":"upstream_incomplete","message":"' .. CUT .. '","param":null}\n\n',
+    usage = '"usage"%s*:%s*(%b{})',
+  },
+  gemini = {
+    finish = { 'finishReason"', 'blockReason"' }, marks = {},
+    broken = '{"error":{"code":502,"message":"' .. CUT .. '","status":"UNAVAILABLE"}}\n\n',
+    usage = '"usageMetadata"%s*:%s*(%b{})',
+  },
+}
+
+-- finished tells whether s has what finishes a stream.
+local function finished(d, s)
+  for i = 1, #d.finish do
+    local v, k = member(s, d.finish[i], 1)
+    while v ~= nil do
+      local c = byte(s, k + 1)
+      if v == 34 and c ~= nil and c ~= 34 then return true end
+      v, k = member(s, d.finish[i], k)
+    end
+  end
+  for i = 1, #d.marks do
+    if find(s, d.marks[i], 1, true) ~= nil then return true end
+  end
+  return false
+end
+
+-- note leaves the usage objects of a stream for the access log, as the provider
+-- wrote them: that of its beginning and the last one.
+local function note(handle, d, head, said)
+  local first, last
+  if d.first then first = string.match(head, d.usage) end
+  for found in string.gmatch(said, d.usage) do last = found end
+  if last ~= nil and #last > USAGE then last = nil end
+  if first ~= nil and #first <= USAGE and first ~= last then
+    last = last ~= nil and first .. "\n" .. last or first
+  end
+  if last ~= nil then handle:streamInfo():dynamicMetadata():set("dragoman.usage", "raw", last) end
+end
+
+-- truthful guards a stream of dialect d.
+local function truthful(handle, d)
+  if not eventful(handle) then return end
+  local over, done = false, false
+  local head, said, seam, chunk, out = "", "", "", nil, ""
+  for c in handle:bodyChunks() do
+    chunk, out = c, ""
+    local n = c:length()
+    if n > 0 then
+      out = c:getBytes(0, n)
+      local s = seam .. out
+      if d.first and #head < HEAD then head = head .. sub(out, 1, HEAD) end
+      over = over or finished(d, s)
+      if over then
+        done = done or d.done == nil or find(s, d.done, 1, true) ~= nil
+        said = sub(said == "" and s or said .. out, -TAIL)
+      end
+      seam = sub(s, -SEAM)
+    end
+  end
+  note(handle, d, head, said)
+  if over and done then return end
+  local gap = (seam == "" or whole(seam)) and "" or byte(seam, -1) == 10 and "\n" or "\n\n"
+  finally(handle, chunk, out, gap .. (over and d.supply or d.broken))
+end
+
+function envoy_on_response(handle)
+  local orders = handle:streamInfo():dynamicMetadata():get("dragoman.guard")
+  if orders == nil then return end
+  local d = DIALECTS[orders.tail or ""]
+  if d ~= nil then return truthful(handle, d) end
+  chat(handle, orders)
+end

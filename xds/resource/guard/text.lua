@@ -1,0 +1,70 @@
+-- What the guards of event streams share: reading JSON and event stream text
+-- that may be cut anywhere.
+
+local find, sub, byte, concat = string.find, string.sub, string.byte, table.concat
+
+-- skip gives the first byte at or after i that is no JSON white space (nil at
+-- the end), and where it stands.
+local function skip(s, i)
+  local c = byte(s, i)
+  while c == 32 or c == 9 or c == 10 or c == 13 do
+    i = i + 1
+    c = byte(s, i)
+  end
+  return c, i
+end
+
+-- member finds an object's member of that name and gives the first byte of its
+-- value (nil if the text ends before) and where it stands; no result if there
+-- is none. Within a JSON string every quote has a backslash, so a name between
+-- bare quotes and before a colon is a name. The needle is the name without its
+-- first quote: quotes abound in JSON, and the search stops at each.
+local function member(s, name, from)
+  while true do
+    local a, b = find(s, name, from, true)
+    if a == nil then return nil, nil end
+    from = b + 1
+    if byte(s, a - 1) == 34 and byte(s, a - 2) ~= 92 then
+      local c, i = skip(s, from)
+      if c == nil then return nil, i end
+      if c == 58 then return skip(s, i + 1) end
+    end
+  end
+end
+
+-- whole tells whether s ends with a blank line. After "\r" the "\n" of the
+-- same line end may still follow; it passes as an empty line of its own.
+local function whole(s)
+  local z, y = byte(s, -1), byte(s, -2)
+  if z == 10 then
+    if y == 10 then return true end
+    if y ~= 13 then return false end
+    y = byte(s, -3)
+    return y == 10 or y == 13
+  end
+  return z == 13 and (y == 13 or y == 10)
+end
+
+-- eventful tells whether the answer is a stream that a guard can read, and
+-- makes its length its own.
+local function eventful(handle)
+  local headers = handle:headers()
+  local kind, coding = headers:get("content-type"), headers:get("content-encoding")
+  if headers:get(":status") ~= "200" or kind == nil then return false end
+  if sub(string.lower(kind), 1, 17) ~= "text/event-stream" then return false end
+  if coding ~= nil and coding ~= "identity" then return false end
+  headers:remove("content-length")
+  return true
+end
+
+-- finally puts text behind the last chunk, of which out may pass. With data (or
+-- an empty data frame) the last chunk is still ours to change; with trailers it
+-- is gone, and nothing can be added.
+local function finally(handle, chunk, out, text)
+  if text == "" then return end
+  if chunk ~= nil then
+    pcall(chunk.setBytes, chunk, out .. text)
+  elseif handle:trailers() == nil then -- with trailers, using body(true) crashes Envoy
+    handle:body(true):setBytes(text)
+  end
+end
