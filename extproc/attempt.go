@@ -119,7 +119,10 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 	if a.target, ok = x.target(n, provider); !ok {
 		return nil, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve this request."}
 	}
-	a.codec = table.Codec(a.target.Dialect(x.codec.Name))
+	if a.codec = table.For(x.codec.Name, a.target.Dialects); a.codec == nil {
+		return nil, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve " + x.asked.endpoint.String() + "."}
+	}
+	a.vendor = readVendor(m.headers)
 	a.translate = a.codec != x.codec || a.target.Model.Lane == catalog.LaneTranslate || x.asked.array
 	return a, nil
 }

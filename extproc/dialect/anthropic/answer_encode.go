@@ -23,7 +23,7 @@ func EncodeAnswer(dst []byte, events []llm.Event, r dialect.Reply) []byte {
 			a.add(ev)
 		}
 	}
-	o := object{append(dst, '{')}
+	o := newObject(append(dst, '{'))
 	o.head(id, r.Model)
 	o.BeginArray("content")
 	for _, b := range a.blocks {
@@ -34,8 +34,8 @@ func EncodeAnswer(dst []byte, events []llm.Event, r dialect.Reply) []byte {
 	o.stopped(word, sequence)
 	o.usage(&a.usage)
 	o.extras(tops, "")
-	o.b = append(o.b, '}')
-	return o.b
+	o.B = append(o.B, '}')
+	return o.B
 }
 
 // isTop tells whether an event is a member of the whole answer.
@@ -64,7 +64,7 @@ func (o *object) head(id, model string) {
 func (o *object) stopped(word, sequence string) {
 	o.Text("stop_reason", word)
 	if sequence == "" {
-		o.raw("stop_sequence", []byte("null"))
+		o.Raw("stop_sequence", []byte("null"))
 	} else {
 		o.Text("stop_sequence", sequence)
 	}
@@ -73,7 +73,7 @@ func (o *object) stopped(word, sequence string) {
 // answerBlock writes a whole block.
 func (o *object) answerBlock(b *written) {
 	if b.kind == wholeBlock {
-		o.element(b.whole)
+		o.Element(b.whole)
 		return
 	}
 	o.Open()
@@ -84,7 +84,7 @@ func (o *object) answerBlock(b *written) {
 		if len(b.citations) > 0 {
 			o.BeginArray("citations")
 			for _, raw := range b.citations {
-				o.element(raw)
+				o.Element(raw)
 			}
 			o.EndArray()
 		}
@@ -100,7 +100,7 @@ func (o *object) answerBlock(b *written) {
 		o.Text("signature", signature)
 	case toolBlock:
 		o.call(b)
-		o.raw("input", []byte(b.input()))
+		o.Raw("input", []byte(b.input()))
 		o.extras(b.members, "")
 	}
 	o.End()

@@ -30,7 +30,7 @@ func wrapText(text string) string {
 	o.Open()
 	o.Text(wrapped, text)
 	o.End()
-	return string(o.b)
+	return string(o.B)
 }
 
 // toolID makes an id of the API's pattern ^[a-zA-Z0-9_-]+$ out of any vendor's:

@@ -116,8 +116,8 @@ func encodeCount(dst []byte, events []llm.Event, _ dialect.Reply) []byte {
 			u.Merge(*events[i].Usage)
 		}
 	}
-	o := object{append(dst, '{')}
-	o.integer("input_tokens", int64(u.Input.Or(0)))
-	o.b = append(o.b, '}')
-	return o.b
+	o := newObject(append(dst, '{'))
+	o.Integer("input_tokens", int64(u.Input.Or(0)))
+	o.B = append(o.B, '}')
+	return o.B
 }

@@ -50,7 +50,7 @@ func EncodeError(p *llm.Problem, generation string) []byte {
 	o.Text("message", message)
 	o.End()
 	if generation == "" {
-		o.raw("request_id", []byte("null"))
+		o.Raw("request_id", []byte("null"))
 	} else {
 		o.Text("request_id", generation)
 	}
@@ -60,14 +60,14 @@ func EncodeError(p *llm.Problem, generation string) []byte {
 	} else {
 		o.Text("code", p.Kind.String())
 	}
-	o.textIf("param", p.Param)
+	o.TextIf("param", p.Param)
 	o.attempts(p.Attempts)
 	if p.Kind.Status() < http.StatusInternalServerError {
-		o.rawIf("vendor", p.Vendor)
+		o.RawIf("vendor", p.Vendor)
 	}
 	o.End()
 	o.End()
-	return o.b
+	return o.B
 }
 
 func (o *object) attempts(list []llm.Attempt) {
@@ -81,7 +81,7 @@ func (o *object) attempts(list []llm.Attempt) {
 		o.Text("model", a.Model)
 		o.Text("reason", a.Reason)
 		if a.Status != 0 {
-			o.integer("status", int64(a.Status))
+			o.Integer("status", int64(a.Status))
 		}
 		o.End()
 	}

@@ -60,16 +60,16 @@ func (e *requestEncoder) format() llm.Raw {
 	var o object
 	o.Open()
 	o.Text("type", "json_schema")
-	o.raw("schema", schema)
+	o.Raw("schema", schema)
 	for i := range f.Extra {
 		if name, ok := lies(&f.Extra[i], ""); ok {
-			o.raw(name, f.Extra[i].Value)
+			o.Raw(name, f.Extra[i].Value)
 		} else {
 			e.drop("response_format." + f.Extra[i].Name)
 		}
 	}
 	o.End()
-	return o.b
+	return o.B
 }
 
 // formTool makes the tool, unless the client wants another one called: then
@@ -95,6 +95,6 @@ func (e *requestEncoder) formTool(schema llm.Raw) (form, *llm.Problem) {
 
 func (e *requestEncoder) structuredOutput() {
 	if e.form.format != nil {
-		e.raw("format", e.form.format)
+		e.Raw("format", e.form.format)
 	}
 }

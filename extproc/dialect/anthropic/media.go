@@ -23,7 +23,7 @@ func (b *blockDraft) media() bool {
 		case member.Name == "source":
 			known = b.source(m, member.Value)
 		case member.Name == "title" && b.kind == "document":
-			m.Name = b.text(b.path+".title", member.Value)
+			m.Name = b.Text(b.path+".title", member.Value)
 		default:
 			return false
 		}
@@ -38,18 +38,18 @@ func (b *blockDraft) source(m *llm.Media, raw []byte) bool {
 	var kind, data string
 	known := true
 	path := b.path + ".source"
-	b.object(path, raw, func(key string, value []byte) {
+	b.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type":
-			kind = b.text(path+".type", value)
+			kind = b.Text(path+".type", value)
 		case "media_type":
-			m.Type = b.text(path+".media_type", value)
+			m.Type = b.Text(path+".media_type", value)
 		case "data":
-			data = b.text(path+".data", value)
+			data = b.Text(path+".data", value)
 		case "url":
-			m.URL = b.text(path+".url", value)
+			m.URL = b.Text(path+".url", value)
 		case "file_id":
-			m.FileID = b.text(path+".file_id", value)
+			m.FileID = b.Text(path+".file_id", value)
 		default:
 			known = false
 		}

@@ -10,10 +10,10 @@ var roles = map[string]llm.Role{"user": llm.User, "assistant": llm.Assistant, "s
 func (d *requestDecoder) message(path string, raw []byte) {
 	var m llm.Message
 	known := false
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "role":
-			m.Role, known = roles[d.text(path+".role", value)]
+			m.Role, known = roles[d.Text(path+".role", value)]
 		case "content":
 			m.Parts = d.blocks(path+".content", value)
 		default:
@@ -21,7 +21,7 @@ func (d *requestDecoder) message(path string, raw []byte) {
 		}
 	})
 	if !known {
-		d.wrong(path+".role", `"user", "assistant" or "system"`)
+		d.Wrong(path+".role", `"user", "assistant" or "system"`)
 	}
 	m.Parts = signCalls(m.Parts)
 	d.r.Messages = append(d.r.Messages, m)
@@ -60,9 +60,9 @@ func isSignature(p *llm.Part) bool {
 // blocks reads content: a string, or an array of blocks.
 func (d *requestDecoder) blocks(path string, raw []byte) (parts []llm.Part) {
 	if scan.KindOf(raw) == scan.String {
-		return []llm.Part{{Kind: llm.Text, Text: d.text(path, raw)}}
+		return []llm.Part{{Kind: llm.Text, Text: d.Text(path, raw)}}
 	}
-	d.array(path, raw, func(path string, value []byte) {
+	d.Array(path, raw, func(path string, value []byte) {
 		parts = append(parts, d.block(path, value))
 	})
 	return parts
@@ -72,9 +72,9 @@ func (d *requestDecoder) blocks(path string, raw []byte) (parts []llm.Part) {
 // stays whole.
 func (d *requestDecoder) block(path string, raw []byte) llm.Part {
 	b := blockDraft{requestDecoder: d, path: path}
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		if key == "type" {
-			b.kind = d.text(path+".type", value)
+			b.kind = d.Text(path+".type", value)
 			return
 		}
 		b.members = append(b.members, llm.Member{Name: key, Value: value})
@@ -151,7 +151,7 @@ func (b *blockDraft) textOf(m llm.Member, name string, into *string) bool {
 	if m.Name != name {
 		return false
 	}
-	*into = b.text(b.path+"."+name, m.Value)
+	*into = b.Text(b.path+"."+name, m.Value)
 	return true
 }
 
@@ -165,7 +165,7 @@ func (b *blockDraft) result() {
 				r.Parts = parts
 			}
 		case "is_error":
-			r.Error = b.truth(b.path+".is_error", m.Value).Or(false)
+			r.Error = b.Truth(b.path+".is_error", m.Value).Or(false)
 		default:
 			return b.textOf(m, "tool_use_id", &r.ID)
 		}

@@ -60,7 +60,7 @@ func (e *requestEncoder) content(name string, blocks []block) *llm.Problem {
 func (e *requestEncoder) block(b *block) *llm.Problem {
 	switch b.Kind {
 	case llm.OpaquePart:
-		e.element(b.Extra.Get(llm.Anthropic, wholePart))
+		e.Element(b.Extra.Get(llm.Anthropic, wholePart))
 		return nil
 	case llm.Text, llm.RefusalText:
 		e.Open()
@@ -86,7 +86,7 @@ func (e *requestEncoder) block(b *block) *llm.Problem {
 		if b.Kind == llm.Thinking { // which the API never caches by itself
 			e.drop(b.path + ".cache_control")
 		} else {
-			e.raw("cache_control", b.Cache)
+			e.Raw("cache_control", b.Cache)
 		}
 	}
 	if b.Kind == llm.Thinking && !e.own() {
@@ -126,7 +126,7 @@ func (e *requestEncoder) call(b *block) {
 	if c.Custom {
 		args = wrapText(c.Args)
 	}
-	e.raw("input", []byte(args))
+	e.Raw("input", []byte(args))
 	if b.Thought != nil && !isBare(b.Thought) {
 		e.drop(reasoningPath(b.path))
 	}
@@ -155,7 +155,7 @@ func (e *requestEncoder) result(b *block) *llm.Problem {
 		}
 	}
 	if r.Error {
-		e.truth("is_error", true)
+		e.Truth("is_error", true)
 	}
 	return nil
 }

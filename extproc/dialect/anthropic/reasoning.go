@@ -149,12 +149,12 @@ func (e *requestEncoder) reasoning(p *thinkingPlan) {
 	raw := e.r.Extra.Get(llm.Anthropic, "thinking") // of a kind unknown here
 	switch {
 	case raw != nil:
-		e.raw("thinking", raw)
+		e.Raw("thinking", raw)
 	case p.kind != "":
 		e.Begin("thinking")
 		e.Text("type", p.kind)
 		if p.kind == "enabled" {
-			e.integer("budget_tokens", p.budget)
+			e.Integer("budget_tokens", p.budget)
 		}
 		if hidden, told := g.Hidden.Get(); told && p.on() && (e.own() || e.able.claude) {
 			e.Text("display", map[bool]string{true: "omitted", false: "summarized"}[hidden])
@@ -175,14 +175,14 @@ func (e *requestEncoder) reasoning(p *thinkingPlan) {
 }
 
 func (e *requestEncoder) outputConfig(p *thinkingPlan) {
-	from := len(e.b)
+	from := len(e.B)
 	e.Begin("output_config")
-	empty := len(e.b)
-	e.textIf("effort", p.effort)
+	empty := len(e.B)
+	e.TextIf("effort", p.effort)
 	e.structuredOutput()
 	e.extras(e.r.Extra, inOutputConfig)
-	if len(e.b) == empty {
-		e.b = e.b[:from]
+	if len(e.B) == empty {
+		e.B = e.B[:from]
 		return
 	}
 	e.End()

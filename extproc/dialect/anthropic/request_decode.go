@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -12,10 +13,10 @@ func DecodeRequest(body []byte) (*llm.Request, *llm.Problem) {
 	if _, p := Scan(body); p != nil {
 		return nil, p
 	}
-	d := requestDecoder{r: &llm.Request{Dialect: llm.Anthropic}}
-	d.object("the request body", body, d.member)
-	if d.problem != nil {
-		return nil, d.problem
+	d := requestDecoder{fields: fields{members.Fields{Dots: true}}, r: &llm.Request{Dialect: llm.Anthropic}}
+	d.Object("the request body", body, d.member)
+	if d.Problem != nil {
+		return nil, d.Problem
 	}
 	d.finish()
 	return d.r, nil
@@ -51,30 +52,30 @@ func (d *requestDecoder) member(key string, raw []byte) {
 	r := d.r
 	switch key {
 	case "model":
-		r.Model = d.text(key, raw)
+		r.Model = d.Text(key, raw)
 	case "system":
 		d.system = d.blocks(key, raw)
 	case "messages":
 		r.Messages = nil
-		d.array(key, raw, d.message)
+		d.Array(key, raw, d.message)
 	case "tools":
 		r.Tools = nil
-		d.array(key, raw, d.tool)
+		d.Array(key, raw, d.tool)
 	case "tool_choice":
 		d.toolChoice(raw)
 	case "stream":
-		r.Stream = d.truth(key, raw).Or(false)
+		r.Stream = d.Truth(key, raw).Or(false)
 	case "metadata":
-		d.object(key, raw, func(name string, value []byte) {
+		d.Object(key, raw, func(name string, value []byte) {
 			if name == "user_id" {
-				r.User = d.text("metadata.user_id", value)
+				r.User = d.Text("metadata.user_id", value)
 				return
 			}
 			r.Extra = append(r.Extra, extra(inMetadata+name, value))
 		})
 	case "models", "anthropic_version":
 	case "providerOptions":
-		d.object(key, raw, func(name string, value []byte) {
+		d.Object(key, raw, func(name string, value []byte) {
 			if name != "gateway" {
 				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: clone(value)})
 			}
@@ -90,8 +91,8 @@ func (d *requestDecoder) member(key string, raw []byte) {
 // (object.go) could not be told from what lies there; the API has none such.
 func (d *requestDecoder) unknown(key string, raw []byte) {
 	x := extra(key, raw)
-	if _, ok := lies(&x, ""); !ok && d.problem == nil {
-		d.problem = invalid(key, "unknown member "+key)
+	if _, ok := lies(&x, ""); !ok && d.Problem == nil {
+		d.Problem = invalid(key, "unknown member "+key)
 	}
 	d.r.Extra = append(d.r.Extra, x)
 }
@@ -100,16 +101,16 @@ func (d *requestDecoder) sampling(key string, raw []byte) bool {
 	r := d.r
 	switch key {
 	case "max_tokens":
-		r.MaxTokens = d.integer(key, raw)
+		r.MaxTokens = d.Integer(key, raw)
 	case "temperature":
-		r.Temperature = d.number(key, raw)
+		r.Temperature = d.Number(key, raw)
 	case "top_p":
-		r.TopP = d.number(key, raw)
+		r.TopP = d.Number(key, raw)
 	case "top_k":
-		r.TopK = d.integer(key, raw)
+		r.TopK = d.Integer(key, raw)
 	case "stop_sequences":
 		r.Stop = nil
-		d.array(key, raw, func(path string, value []byte) { r.Stop = append(r.Stop, d.text(path, value)) })
+		d.Array(key, raw, func(path string, value []byte) { r.Stop = append(r.Stop, d.Text(path, value)) })
 	default:
 		return false
 	}
@@ -125,10 +126,10 @@ func (d *requestDecoder) shape(key string, raw []byte) bool {
 	case "output_format":
 		d.format(key, raw)
 	case "output_config":
-		d.object(key, raw, func(name string, value []byte) {
+		d.Object(key, raw, func(name string, value []byte) {
 			switch name {
 			case "effort":
-				d.effort = d.optText("output_config.effort", value)
+				d.effort = d.OptText("output_config.effort", value)
 			case "format":
 				d.format("output_config.format", value)
 			default:
@@ -151,15 +152,15 @@ func (d *requestDecoder) thinking(raw []byte) {
 		kind  string
 		known = true
 	)
-	d.object("thinking", raw, func(name string, value []byte) {
+	d.Object("thinking", raw, func(name string, value []byte) {
 		path := "thinking." + name
 		switch name {
 		case "type":
-			kind = d.text(path, value)
+			kind = d.Text(path, value)
 		case "budget_tokens":
-			g.Budget = d.within(path, value, 0, maxTokens)
+			g.Budget = d.Within(path, value, 0, maxTokens)
 		case "display":
-			switch word := d.text(path, value); word {
+			switch word := d.Text(path, value); word {
 			case "omitted", "summarized":
 				g.Hidden = llm.Some(word == "omitted")
 			default:
@@ -197,7 +198,7 @@ func (d *requestDecoder) format(path string, raw []byte) {
 	}
 	f := llm.Format{Kind: llm.FormatJSONSchema}
 	plain := false
-	d.object(path, raw, func(name string, value []byte) {
+	d.Object(path, raw, func(name string, value []byte) {
 		switch name {
 		case "type":
 			plain = string(value) == `"json_schema"`
@@ -222,20 +223,20 @@ func (d *requestDecoder) tool(path string, raw []byte) {
 		kind string
 		t    llm.Tool
 	)
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type":
-			kind = d.text(path+".type", value)
+			kind = d.Text(path+".type", value)
 		case "name":
-			t.Name = d.text(path+".name", value)
+			t.Name = d.Text(path+".name", value)
 		case "description":
-			t.Description = d.text(path+".description", value)
+			t.Description = d.Text(path+".description", value)
 		case "input_schema":
 			if !scan.IsNull(value) {
 				t.Schema = clone(value)
 			}
 		case "strict":
-			t.Strict = d.truth(path+".strict", value)
+			t.Strict = d.Truth(path+".strict", value)
 		case "cache_control":
 			t.Cache = cache(value)
 		default:
@@ -258,14 +259,14 @@ func (d *requestDecoder) toolChoice(raw []byte) {
 		parallel llm.Opt[bool]
 		plain    = true
 	)
-	d.object("tool_choice", raw, func(key string, value []byte) {
+	d.Object("tool_choice", raw, func(key string, value []byte) {
 		switch key {
 		case "type":
-			kind = d.text("tool_choice.type", value)
+			kind = d.Text("tool_choice.type", value)
 		case "name":
-			c.Name = d.text("tool_choice.name", value)
+			c.Name = d.Text("tool_choice.name", value)
 		case "disable_parallel_tool_use":
-			if off, ok := d.truth("tool_choice.disable_parallel_tool_use", value).Get(); ok {
+			if off, ok := d.Truth("tool_choice.disable_parallel_tool_use", value).Get(); ok {
 				parallel = llm.Some(!off)
 			}
 		default:

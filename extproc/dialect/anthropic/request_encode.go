@@ -20,7 +20,7 @@ func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []stri
 }
 
 func encode(dst []byte, r *llm.Request, t dialect.Target, counting bool) ([]byte, []string, *llm.Problem) {
-	e := requestEncoder{object: object{dst}, r: r, t: t, able: ablenessOf(t), counting: counting}
+	e := requestEncoder{object: newObject(dst), r: r, t: t, able: ablenessOf(t), counting: counting}
 	form, p := e.planForm()
 	if p != nil {
 		return nil, nil, p
@@ -33,10 +33,10 @@ func encode(dst []byte, r *llm.Request, t dialect.Target, counting bool) ([]byte
 		e.drop("reasoning")
 		plan.kind, plan.budget = "", 0
 	}
-	e.b = append(e.b, '{')
+	e.B = append(e.B, '{')
 	e.target()
 	if !counting {
-		e.integer("max_tokens", plan.most)
+		e.Integer("max_tokens", plan.most)
 	}
 	if p := e.messages(); p != nil {
 		return nil, nil, p
@@ -48,8 +48,8 @@ func encode(dst []byte, r *llm.Request, t dialect.Target, counting bool) ([]byte
 		e.sampling(&plan)
 	}
 	e.rest()
-	e.b = append(e.b, '}')
-	return e.b, e.dropped, nil
+	e.B = append(e.B, '}')
+	return e.B, e.dropped, nil
 }
 
 type requestEncoder struct {
@@ -110,25 +110,25 @@ func (e *requestEncoder) sampling(p *thinkingPlan) {
 		hot = false
 		e.drop("temperature")
 	default:
-		e.optNumber("temperature", llm.Some(temperature))
+		e.OptNumber("temperature", llm.Some(temperature))
 	}
 	switch {
 	case !cut:
 	case !e.able.sampling && top != 1, p.on() && top < 0.95, hot && !e.able.bothP && !e.own(), e.refused("top_p"):
 		e.drop("top_p")
 	default:
-		e.optNumber("top_p", r.TopP)
+		e.OptNumber("top_p", r.TopP)
 	}
 	if r.TopK.Set() {
 		if !e.able.sampling || p.on() || e.refused("top_k") {
 			e.drop("top_k")
 		} else {
-			e.optInt("top_k", r.TopK)
+			e.OptInt("top_k", r.TopK)
 		}
 	}
 	e.stop()
 	if r.Stream {
-		e.truth("stream", true)
+		e.Truth("stream", true)
 	}
 	e.unsaid()
 }
@@ -138,19 +138,19 @@ func (e *requestEncoder) stop() {
 	if len(e.r.Stop) == 0 || e.refused("stop_sequences") {
 		return
 	}
-	from := len(e.b)
+	from := len(e.B)
 	e.BeginArray("stop_sequences")
-	empty := len(e.b)
+	empty := len(e.B)
 	for i, s := range e.r.Stop {
 		if strings.TrimSpace(s) == "" {
 			e.drop("stop." + strconv.Itoa(i))
 			continue
 		}
 		e.Comma()
-		e.b = scan.AppendQuoted(e.b, s)
+		e.B = scan.AppendQuoted(e.B, s)
 	}
-	if len(e.b) == empty {
-		e.b = e.b[:from]
+	if len(e.B) == empty {
+		e.B = e.B[:from]
 		return
 	}
 	e.EndArray()
@@ -199,7 +199,7 @@ func (e *requestEncoder) rest() {
 		case name == "anthropic_beta" && e.t.Platform == dialect.Direct:
 			e.drop(name) // a header there
 		case !e.refused(name):
-			e.raw(name, x.Value)
+			e.Raw(name, x.Value)
 		}
 	}
 	for _, o := range r.ProviderOptions {
@@ -208,17 +208,17 @@ func (e *requestEncoder) rest() {
 }
 
 func (e *requestEncoder) metadata() {
-	from := len(e.b)
+	from := len(e.B)
 	e.Begin("metadata")
-	empty := len(e.b)
-	e.textIf("user_id", e.r.User)
+	empty := len(e.B)
+	e.TextIf("user_id", e.r.User)
 	e.extras(e.r.Extra, inMetadata)
-	if len(e.b) == empty {
-		e.b = e.b[:from]
+	if len(e.B) == empty {
+		e.B = e.B[:from]
 		return
 	}
 	if e.refused("metadata") {
-		e.b = e.b[:from]
+		e.B = e.B[:from]
 		return
 	}
 	e.End()

@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -133,7 +134,7 @@ func (s *scanner) limit() {
 	}
 	n, ok := scan.Int(raw)
 	if !ok || n < 0 || n > maxTokens {
-		s.problem = outside("max_tokens", 0, maxTokens)
+		s.problem = members.Outside("max_tokens", 0, maxTokens)
 		return
 	}
 	s.e.MaxTokens = n

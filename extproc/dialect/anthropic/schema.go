@@ -62,7 +62,7 @@ func conform(schema llm.Raw, description string) (conformed, bool) {
 	if scan.KindOf(schema) != scan.Object || !c.schema(schema, description) {
 		return conformed{}, false
 	}
-	return conformed{text: c.b, narrowed: c.narrowed}, true
+	return conformed{text: c.B, narrowed: c.narrowed}, true
 }
 
 type conformer struct {
@@ -85,7 +85,7 @@ func (c *conformer) schema(raw []byte, description string) bool {
 	}
 	if ref := memberOf(raw, "$ref"); ref != nil && memberOf(raw, "$defs") == nil && memberOf(raw, "definitions") == nil {
 		c.Open()
-		c.raw("$ref", ref)
+		c.Raw("$ref", ref)
 		c.End()
 		return string(ref) != `"#"`
 	}
@@ -102,7 +102,7 @@ func (c *conformer) schema(raw []byte, description string) bool {
 	}
 	c.describe(k.description, k.rest)
 	if k.isObject {
-		c.truth("additionalProperties", false)
+		c.Truth("additionalProperties", false)
 	}
 	c.End()
 	return true
@@ -162,7 +162,7 @@ func (c *conformer) plain(name string, value []byte) bool {
 	default:
 		return false
 	}
-	c.raw(name, value)
+	c.Raw(name, value)
 	return true
 }
 
@@ -183,7 +183,7 @@ func (c *conformer) describe(description string, rest []llm.Member) {
 		b.WriteString("}")
 		description = b.String()
 	}
-	c.textIf("description", description)
+	c.TextIf("description", description)
 }
 
 func (c *conformer) named(name string, raw []byte) bool {

@@ -308,15 +308,15 @@ func (b *openBlock) assembled() []byte {
 				value, later[i].Name = later[i].Value, ""
 			}
 		}
-		o.raw(name, value)
+		o.Raw(name, value)
 	}
 	for _, m := range later {
 		if m.Name != "" {
-			o.raw(m.Name, m.Value)
+			o.Raw(m.Name, m.Value)
 		}
 	}
 	o.End()
-	return o.b
+	return o.B
 }
 
 // finish ends the answer. Whether tools were called is known from the calls

@@ -15,9 +15,9 @@ func (e *requestEncoder) tools() {
 	if len(r.Tools) == 0 && e.form.tool == nil {
 		return
 	}
-	from := len(e.b)
+	from := len(e.B)
 	e.BeginArray("tools")
-	empty := len(e.b)
+	empty := len(e.B)
 	strict := 0
 	for i := range r.Tools {
 		e.tool("tools."+strconv.Itoa(i), &r.Tools[i], &strict)
@@ -26,11 +26,11 @@ func (e *requestEncoder) tools() {
 		e.Open()
 		e.Text("name", dialect.SchemaTool)
 		e.Text("description", e.form.description)
-		e.raw("input_schema", e.form.tool)
+		e.Raw("input_schema", e.form.tool)
 		e.End()
 	}
-	if len(e.b) == empty {
-		e.b = e.b[:from]
+	if len(e.B) == empty {
+		e.B = e.B[:from]
 		return
 	}
 	e.EndArray()
@@ -39,7 +39,7 @@ func (e *requestEncoder) tools() {
 func (e *requestEncoder) tool(path string, t *llm.Tool, strict *int) {
 	if t.Name == "" {
 		if raw := t.Extra.Get(llm.Anthropic, wholeTool); raw != nil {
-			e.element(raw)
+			e.Element(raw)
 		} else {
 			e.drop(path)
 		}
@@ -59,13 +59,13 @@ func (e *requestEncoder) tool(path string, t *llm.Tool, strict *int) {
 	}
 	e.Open()
 	e.Text("name", t.Name)
-	e.textIf("description", t.Description)
-	e.raw("input_schema", schema)
+	e.TextIf("description", t.Description)
+	e.Raw("input_schema", schema)
 	if want || told && e.own() {
-		e.truth("strict", want)
+		e.Truth("strict", want)
 	}
 	if t.Cache != nil {
-		e.raw("cache_control", t.Cache)
+		e.Raw("cache_control", t.Cache)
 	}
 	e.more(path, t.Extra)
 	e.End()
@@ -75,7 +75,7 @@ func (e *requestEncoder) tool(path string, t *llm.Tool, strict *int) {
 func (e *requestEncoder) more(path string, list llm.Extras) {
 	for i := range list {
 		if name, ok := lies(&list[i], ""); ok {
-			e.raw(name, list[i].Value)
+			e.Raw(name, list[i].Value)
 		} else {
 			e.drop(path + "." + list[i].Name)
 		}
@@ -109,7 +109,7 @@ func (e *requestEncoder) toolChoice(p *thinkingPlan) {
 		return
 	case llm.ChoiceOpaque:
 		if raw := c.Extra.Get(llm.Anthropic, wholeChoice); raw != nil {
-			e.raw("tool_choice", raw)
+			e.Raw("tool_choice", raw)
 		} else {
 			e.drop("tool_choice")
 		}
@@ -121,7 +121,7 @@ func (e *requestEncoder) toolChoice(p *thinkingPlan) {
 		e.Text("name", c.Name)
 	}
 	if on, told := parallel.Get(); told && c.Mode != llm.ChoiceNone {
-		e.truth("disable_parallel_tool_use", !on)
+		e.Truth("disable_parallel_tool_use", !on)
 	}
 	e.End()
 }

@@ -134,24 +134,24 @@ func (c *counts) usage() *llm.Usage {
 // usage writes a usage object with the members that clients count on.
 func (o *object) usage(u *llm.Usage) {
 	o.Begin("usage")
-	o.integer("input_tokens", int64(u.Fresh()))
-	o.integer("cache_creation_input_tokens", int64(u.CacheWrite.Or(0)))
-	o.integer("cache_read_input_tokens", int64(u.CacheRead.Or(0)))
+	o.Integer("input_tokens", int64(u.Fresh()))
+	o.Integer("cache_creation_input_tokens", int64(u.CacheWrite.Or(0)))
+	o.Integer("cache_read_input_tokens", int64(u.CacheRead.Or(0)))
 	if hour, ok := u.CacheWriteHour.Get(); ok {
 		o.Begin("cache_creation")
-		o.integer("ephemeral_5m_input_tokens", int64(max(0, u.CacheWrite.Or(0)-hour)))
-		o.integer("ephemeral_1h_input_tokens", int64(hour))
+		o.Integer("ephemeral_5m_input_tokens", int64(max(0, u.CacheWrite.Or(0)-hour)))
+		o.Integer("ephemeral_1h_input_tokens", int64(hour))
 		o.End()
 	}
-	o.integer("output_tokens", int64(u.Output.Or(0)))
+	o.Integer("output_tokens", int64(u.Output.Or(0)))
 	if n, ok := u.Reasoning.Get(); ok {
 		o.Begin("output_tokens_details")
-		o.integer("thinking_tokens", int64(n))
+		o.Integer("thinking_tokens", int64(n))
 		o.End()
 	}
 	for i := range u.Extra {
 		if name, ok := lies(&u.Extra[i], ""); ok {
-			o.raw(name, u.Extra[i].Value)
+			o.Raw(name, u.Extra[i].Value)
 		}
 	}
 	o.End()

@@ -64,12 +64,12 @@ func (w *writer) Close(dst []byte) []byte {
 	o.stopped(word, sequence)
 	for i := range w.tops {
 		if w.tops[i].Name != besideDelta {
-			o.raw(w.tops[i].Name, w.tops[i].Value)
+			o.Raw(w.tops[i].Name, w.tops[i].Value)
 		}
 	}
 	o.End()
 	o.usage(&w.usage)
-	o.rawIf(besideDelta, w.tops.Get(llm.Anthropic, besideDelta))
+	o.RawIf(besideDelta, w.tops.Get(llm.Anthropic, besideDelta))
 	dst = send(o, from)
 	return append(dst, "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"...)
 }
@@ -93,16 +93,16 @@ func (w *writer) fail(dst []byte, p *llm.Problem) []byte {
 // event begins an event of the stream; send ends it.
 func event(dst []byte, name string) (o object, from int) {
 	dst = append(append(append(dst, "event: "...), name...), "\ndata: "...)
-	o, from = object{dst}, len(dst)
-	o.b = append(o.b, '{')
+	o, from = newObject(dst), len(dst)
+	o.B = append(o.B, '{')
 	o.Text("type", name)
 	return o, from
 }
 
 func send(o object, from int) []byte {
 	o.End()
-	flatten(o.b[from:])
-	return append(o.b, "\n\n"...)
+	flatten(o.B[from:])
+	return append(o.B, "\n\n"...)
 }
 
 // begin writes message_start once.
@@ -116,15 +116,15 @@ func (w *writer) begin(dst []byte) []byte {
 	o.head(w.id, w.reply.Model)
 	o.BeginArray("content")
 	o.EndArray()
-	o.raw("stop_reason", []byte("null"))
-	o.raw("stop_sequence", []byte("null"))
+	o.Raw("stop_reason", []byte("null"))
+	o.Raw("stop_sequence", []byte("null"))
 	o.usage(&w.usage)
 	late := w.tops[:0]
 	for _, x := range w.tops {
 		if atEnd[x.Name] {
 			late = append(late, x)
 		} else {
-			o.raw(x.Name, x.Value)
+			o.Raw(x.Name, x.Value)
 		}
 	}
 	w.tops = late
@@ -172,7 +172,7 @@ func (w *writer) grow(dst []byte, b *written) []byte {
 	for _, raw := range b.citations {
 		o, from := b.event(dst)
 		o.Text("type", "citations_delta")
-		o.raw("citation", raw)
+		o.Raw("citation", raw)
 		o.End()
 		dst = send(o, from)
 	}
@@ -187,7 +187,7 @@ var deltaWords = map[blockKind][2]string{
 
 func (b *written) event(dst []byte) (o object, from int) {
 	o, from = event(dst, "content_block_delta")
-	o.integer("index", int64(b.place))
+	o.Integer("index", int64(b.place))
 	o.Begin("delta")
 	return o, from
 }
@@ -207,9 +207,9 @@ func (w *writer) open(dst []byte, b *written) []byte {
 	b.open, b.place = true, w.place
 	w.place++
 	o, from := event(dst, "content_block_start")
-	o.integer("index", int64(b.place))
+	o.Integer("index", int64(b.place))
 	if b.kind == wholeBlock {
-		o.raw("content_block", b.whole)
+		o.Raw("content_block", b.whole)
 		return send(o, from)
 	}
 	o.Begin("content_block")
@@ -257,7 +257,7 @@ func (w *writer) close(dst []byte, b *written) []byte {
 
 func (b *written) stop(dst []byte) []byte {
 	o, from := event(dst, "content_block_stop")
-	o.integer("index", int64(b.place))
+	o.Integer("index", int64(b.place))
 	return send(o, from)
 }
 
@@ -266,7 +266,7 @@ func (w *writer) redacted(dst []byte, b *written, data string) []byte {
 	b.open, b.place = true, w.place
 	w.place++
 	o, from := event(dst, "content_block_start")
-	o.integer("index", int64(b.place))
+	o.Integer("index", int64(b.place))
 	o.Begin("content_block")
 	o.Text("type", "redacted_thinking")
 	o.Text("data", data)

@@ -76,23 +76,23 @@ func (e *requestEncoder) media(at place, p *llm.Part) {
 	if m.Detail != "" && m.Detail != "auto" {
 		e.drop(at.member("detail"))
 	}
-	e.open()
-	e.begin(kind)
-	e.text("format", format)
+	e.Open()
+	e.Begin(kind)
+	e.Text("format", format)
 	if p.Kind == llm.File {
-		e.text("name", e.documentName(m.Name))
+		e.Text("name", e.documentName(m.Name))
 	}
-	e.begin("source")
+	e.Begin("source")
 	if m.Base64 != "" {
-		e.text("bytes", m.Base64)
+		e.Text("bytes", m.Base64)
 	} else {
-		e.begin("s3Location")
-		e.text("uri", m.URL)
-		e.end()
+		e.Begin("s3Location")
+		e.Text("uri", m.URL)
+		e.End()
 	}
-	e.end()
-	e.end()
-	e.end()
+	e.End()
+	e.End()
+	e.End()
 }
 
 // formatOf is Converse's word for the media's format, "" if it has none.

@@ -24,7 +24,7 @@ const (
 // must alternate. If nobody but the system says anything, its words are the
 // user's turn, since Converse wants one.
 func (e *requestEncoder) messages() {
-	e.beginArray("messages")
+	e.BeginArray("messages")
 	e.turns(false)
 	if e.role == "" {
 		e.systemSpeaks = true
@@ -32,7 +32,7 @@ func (e *requestEncoder) messages() {
 	}
 	e.prefill()
 	e.closeTurn()
-	e.endArray()
+	e.EndArray()
 }
 
 // turns writes the messages of the conversation, or those of the system.
@@ -66,9 +66,9 @@ func (e *requestEncoder) turn(role string) {
 	}
 	e.closeTurn()
 	e.role, e.hasText, e.needsText = role, false, false
-	e.open()
-	e.text("role", role)
-	e.beginArray("content")
+	e.Open()
+	e.Text("role", role)
+	e.BeginArray("content")
 }
 
 func (e *requestEncoder) closeTurn() {
@@ -78,20 +78,20 @@ func (e *requestEncoder) closeTurn() {
 	if e.needsText && !e.hasText {
 		e.textBlock(filler)
 	}
-	e.endArray()
-	e.end()
+	e.EndArray()
+	e.End()
 }
 
 func (e *requestEncoder) textBlock(text string) {
-	e.open()
-	e.text("text", text)
-	e.end()
+	e.Open()
+	e.Text("text", text)
+	e.End()
 }
 
 // part writes a part of a message in a turn of the role.
 func (e *requestEncoder) part(role string, i, j int) {
 	p := &e.r.Messages[i].Parts[j]
-	at, from := place{message: i, part: j, inner: -1}, len(e.b)
+	at, from := place{message: i, part: j, inner: -1}, len(e.B)
 	switch p.Kind {
 	case llm.Text, llm.RefusalText:
 		e.words(role, p.Text)
@@ -124,7 +124,7 @@ func (e *requestEncoder) part(role string, i, j int) {
 			}
 		}
 	}
-	e.cachePoint(at, cache, e.m.caches() && len(e.b) > from)
+	e.cachePoint(at, cache, e.m.caches() && len(e.B) > from)
 	e.foreign(at, p.Extra)
 }
 
@@ -137,9 +137,9 @@ func (e *requestEncoder) words(role, text string) {
 		return
 	}
 	e.turn(role)
-	from := len(e.b)
+	from := len(e.B)
 	e.textBlock(text)
-	e.lastText = written{text: text, from: from, to: len(e.b)}
+	e.lastText = written{text: text, from: from, to: len(e.B)}
 	e.hasText = true
 }
 
@@ -153,11 +153,11 @@ type written struct {
 // models refuse one that ends in white space.
 func (e *requestEncoder) prefill() {
 	last := e.lastText
-	if e.role != roleAssistant || last.to != len(e.b) {
+	if e.role != roleAssistant || last.to != len(e.B) {
 		return
 	}
 	if text := strings.TrimRight(last.text, " \t\r\n"); text != last.text {
-		e.b = e.b[:last.from]
+		e.B = e.B[:last.from]
 		e.textBlock(text)
 	}
 }
@@ -166,7 +166,7 @@ func (e *requestEncoder) prefill() {
 func (e *requestEncoder) opaque(role string, at place, p *llm.Part) {
 	if raw := p.Extra.Get(llm.Bedrock, "part"); raw != nil {
 		e.turn(role)
-		e.element(raw)
+		e.Element(raw)
 		return
 	}
 	e.drop(at.path())
@@ -186,32 +186,32 @@ func (e *requestEncoder) thought(role string, p *llm.Part) bool {
 		return false
 	}
 	e.turn(role)
-	e.open()
-	e.begin("reasoningContent")
+	e.Open()
+	e.Begin("reasoningContent")
 	if t.Encrypted != "" {
-		e.text("redactedContent", t.Encrypted)
+		e.Text("redactedContent", t.Encrypted)
 	} else {
-		e.begin("reasoningText")
-		e.text("text", p.Text)
+		e.Begin("reasoningText")
+		e.Text("text", p.Text)
 		if t.Signature != "" {
-			e.text("signature", t.Signature)
+			e.Text("signature", t.Signature)
 		}
-		e.end()
+		e.End()
 	}
-	e.end()
-	e.end()
+	e.End()
+	e.End()
 	return true
 }
 
 func (e *requestEncoder) call(role string, c *llm.ToolCall) {
 	e.turn(role)
-	e.open()
-	e.begin("toolUse")
-	e.text("toolUseId", fitID(c.ID, c.Name))
-	e.text("name", cmp.Or(c.Name, unnamed))
-	e.raw("input", inputObject(c))
-	e.end()
-	e.end()
+	e.Open()
+	e.Begin("toolUse")
+	e.Text("toolUseId", fitID(c.ID, c.Name))
+	e.Text("name", cmp.Or(c.Name, unnamed))
+	e.Raw("input", inputObject(c))
+	e.End()
+	e.End()
 }
 
 // inputObject is a call's input, which must be an object: what the model wrote
@@ -229,11 +229,11 @@ func inputObject(c *llm.ToolCall) []byte {
 
 func (e *requestEncoder) result(at place, r *llm.ToolResult) {
 	e.turn(roleUser)
-	e.open()
-	e.begin("toolResult")
-	e.text("toolUseId", fitID(r.ID, r.Name))
-	e.beginArray("content")
-	from := len(e.b)
+	e.Open()
+	e.Begin("toolResult")
+	e.Text("toolUseId", fitID(r.ID, r.Name))
+	e.BeginArray("content")
+	from := len(e.B)
 	for k := range r.Parts {
 		p := &r.Parts[k]
 		inner := at
@@ -253,18 +253,18 @@ func (e *requestEncoder) result(at place, r *llm.ToolResult) {
 		}
 		e.foreign(inner, p.Extra)
 	}
-	if len(e.b) == from {
+	if len(e.B) == from {
 		e.textBlock(noOutput)
 	}
-	e.endArray()
+	e.EndArray()
 	switch {
 	case r.Error && e.m.marksErrors():
-		e.text("status", "error")
+		e.Text("status", "error")
 	case r.Error:
 		e.drop(at.member("is_error"))
 	}
-	e.end()
-	e.end()
+	e.End()
+	e.End()
 }
 
 // cachePoint writes a cache breakpoint behind what has just been written.
@@ -276,18 +276,18 @@ func (e *requestEncoder) cachePoint(at place, cache llm.Raw, able bool) {
 		e.drop(at.member("cache_control"))
 		return
 	}
-	e.open()
-	e.begin("cachePoint")
-	e.text("type", "default")
+	e.Open()
+	e.Begin("cachePoint")
+	e.Text("type", "default")
 	if hour(cache) {
 		if e.m.cachesHour() {
-			e.text("ttl", "1h")
+			e.Text("ttl", "1h")
 		} else {
 			e.drop(at.member("cache_control.ttl"))
 		}
 	}
-	e.end()
-	e.end()
+	e.End()
+	e.End()
 }
 
 func hour(cache llm.Raw) (is bool) {

@@ -19,10 +19,10 @@ import (
 // unless the history holds calls, which Converse does not take without their
 // tools.
 func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []string, *llm.Problem) {
-	e := requestEncoder{object: object{dst}, r: r, t: t, m: modelOf(t.ID)}
+	e := requestEncoder{object: newObject(dst), r: r, t: t, m: modelOf(t.ID)}
 	e.options = bedrockOptions(r)
 	e.plan()
-	e.open()
+	e.Open()
 	e.messages()
 	e.system()
 	e.inference()
@@ -30,11 +30,11 @@ func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []stri
 	e.outputConfig()
 	e.additional()
 	e.rest()
-	e.end()
+	e.End()
 	if e.problem != nil {
 		return dst, nil, e.problem
 	}
-	return e.b, e.dropped, nil
+	return e.B, e.dropped, nil
 }
 
 type requestEncoder struct {
@@ -131,7 +131,7 @@ func (e *requestEncoder) system() {
 	begun := false
 	begin := func() {
 		if !begun {
-			e.beginArray("system")
+			e.BeginArray("system")
 			begun = true
 		}
 	}
@@ -149,9 +149,9 @@ func (e *requestEncoder) system() {
 			}
 			if !blank(p.Text) {
 				begin()
-				e.open()
-				e.text("text", p.Text)
-				e.end()
+				e.Open()
+				e.Text("text", p.Text)
+				e.End()
 				e.cachePoint(at, p.Cache, e.m.caches())
 			}
 			e.foreign(at, p.Extra)
@@ -160,23 +160,23 @@ func (e *requestEncoder) system() {
 	}
 	if e.format == byRequest {
 		begin()
-		e.open()
-		e.text("text", jsonRequest)
-		e.end()
+		e.Open()
+		e.Text("text", jsonRequest)
+		e.End()
 	}
 	if begun {
-		e.endArray()
+		e.EndArray()
 	}
 }
 
 // inference writes the sampling that Converse has for all models.
 func (e *requestEncoder) inference() {
 	r := e.r
-	from := len(e.b)
-	e.begin("inferenceConfig")
-	start := len(e.b)
+	from := len(e.B)
+	e.Begin("inferenceConfig")
+	start := len(e.B)
 	if limit, ok := e.maxTokens(); ok {
-		e.integer("maxTokens", limit)
+		e.Integer("maxTokens", limit)
 	}
 	temperature, warm := r.Temperature.Get()
 	topP, nucleus := r.TopP.Get()
@@ -201,10 +201,10 @@ func (e *requestEncoder) inference() {
 		e.number("topP", topP)
 	}
 	e.stop()
-	if len(e.b) == start {
-		e.b = e.b[:from]
+	if len(e.B) == start {
+		e.B = e.B[:from]
 	} else {
-		e.end()
+		e.End()
 	}
 	for _, c := range [...]struct {
 		name string
@@ -239,13 +239,13 @@ func (e *requestEncoder) stop() {
 			continue
 		}
 		if !begun {
-			e.beginArray("stopSequences")
+			e.BeginArray("stopSequences")
 			begun = true
 		}
-		e.quoted(s)
+		e.Quoted(s)
 	}
 	if begun {
-		e.endArray()
+		e.EndArray()
 	}
 }
 
@@ -298,7 +298,7 @@ func (e *requestEncoder) rest() {
 	for _, o := range e.options {
 		switch {
 		case slices.Contains(topLevel, o.Name):
-			e.raw(o.Name, o.Value)
+			e.Raw(o.Name, o.Value)
 			told = told || o.Name == responseFields
 		case o.Name != additionalFields:
 			e.drop("providerOptions.bedrock." + o.Name)
@@ -307,7 +307,7 @@ func (e *requestEncoder) rest() {
 	for i := range r.Extra {
 		x := &r.Extra[i]
 		if x.Dialect == llm.Bedrock && slices.Contains(topLevel, x.Name) {
-			e.raw(x.Name, x.Value)
+			e.Raw(x.Name, x.Value)
 			told = told || x.Name == responseFields
 		} else if !e.read(x) {
 			e.drop(x.Name)
@@ -315,7 +315,7 @@ func (e *requestEncoder) rest() {
 	}
 	if !told && e.m.family == claude && len(r.Stop) > 0 {
 		// Claude tells only so which stop sequence it met.
-		e.raw(responseFields, []byte(`["/stop_sequence"]`))
+		e.Raw(responseFields, []byte(`["/stop_sequence"]`))
 	}
 	for _, o := range r.ProviderOptions {
 		if o.Name != string(llm.Bedrock) {
@@ -346,12 +346,12 @@ func (e *requestEncoder) metadata() {
 			continue
 		}
 		if n++; n == 1 {
-			e.begin("requestMetadata")
+			e.Begin("requestMetadata")
 		}
-		e.text(p.Name, p.Value)
+		e.Text(p.Name, p.Value)
 	}
 	if n > 0 {
-		e.end()
+		e.End()
 	}
 }
 

@@ -143,23 +143,23 @@ func (e *requestEncoder) additional() {
 		e.claudeFields(put)
 	case nova, nova2:
 		if k, ok := e.r.TopK.Get(); ok {
-			put("inferenceConfig", func(o *object) { o.begin("inferenceConfig"); o.integer("topK", k); o.end() })
+			put("inferenceConfig", func(o *object) { o.Begin("inferenceConfig"); o.Integer("topK", k); o.End() })
 		}
 		if e.think.on {
 			put("reasoningConfig", func(o *object) {
-				o.begin("reasoningConfig")
-				o.text("type", "enabled")
-				o.text("maxReasoningEffort", e.think.effort)
-				o.end()
+				o.Begin("reasoningConfig")
+				o.Text("type", "enabled")
+				o.Text("maxReasoningEffort", e.think.effort)
+				o.End()
 			})
 		}
 	case gptOSS:
 		if e.think.on {
-			put("reasoning_effort", func(o *object) { o.text("reasoning_effort", e.think.effort) })
+			put("reasoning_effort", func(o *object) { o.Text("reasoning_effort", e.think.effort) })
 		}
 	case gpt:
 		if e.think.on {
-			put("reasoning", func(o *object) { o.begin("reasoning"); o.text("effort", e.think.effort); o.end() })
+			put("reasoning", func(o *object) { o.Begin("reasoning"); o.Text("effort", e.think.effort); o.End() })
 		}
 	}
 	if e.r.TopK.Set() && e.m.family != claude && !e.m.isNova() {
@@ -170,12 +170,12 @@ func (e *requestEncoder) additional() {
 	}
 	e.visibility()
 	for _, m := range own {
-		fields.raw(m.Name, m.Value)
+		fields.Raw(m.Name, m.Value)
 	}
-	if len(fields.b) > 0 {
-		e.begin(additionalFields)
-		e.b = append(e.b, fields.b...)
-		e.end()
+	if len(fields.B) > 0 {
+		e.Begin(additionalFields)
+		e.B = append(e.B, fields.B...)
+		e.End()
 	}
 }
 
@@ -199,36 +199,36 @@ func (e *requestEncoder) ownFields() (list []llm.Member) {
 func (e *requestEncoder) claudeFields(put func(name string, write func(*object))) {
 	if e.think.on {
 		put("thinking", func(o *object) {
-			o.begin("thinking")
+			o.Begin("thinking")
 			if e.think.budget > 0 {
-				o.text("type", "enabled")
-				o.integer("budget_tokens", e.think.budget)
+				o.Text("type", "enabled")
+				o.Integer("budget_tokens", e.think.budget)
 			} else {
-				o.text("type", "adaptive")
+				o.Text("type", "adaptive")
 				if display := e.display(); display != "" {
-					o.text("display", display)
+					o.Text("display", display)
 				}
 			}
-			o.end()
+			o.End()
 		})
 	}
 	if e.think.effort != "" {
-		put("output_config", func(o *object) { o.begin("output_config"); o.text("effort", e.think.effort); o.end() })
+		put("output_config", func(o *object) { o.Begin("output_config"); o.Text("effort", e.think.effort); o.End() })
 	}
 	if len(e.claudeTools) > 0 {
 		put("tools", func(o *object) {
-			o.beginArray("tools")
+			o.BeginArray("tools")
 			for _, tool := range e.claudeTools {
-				o.element(tool)
+				o.Element(tool)
 			}
-			o.endArray()
+			o.EndArray()
 		})
 	}
 	if k, ok := e.r.TopK.Get(); ok {
 		if e.samplingRefused(true) {
 			e.drop("top_k")
 		} else {
-			put("top_k", func(o *object) { o.integer("top_k", k) })
+			put("top_k", func(o *object) { o.Integer("top_k", k) })
 		}
 	}
 	var betas []string
@@ -243,11 +243,11 @@ func (e *requestEncoder) claudeFields(put func(name string, write func(*object))
 	}
 	if len(betas) > 0 {
 		put("anthropic_beta", func(o *object) {
-			o.beginArray("anthropic_beta")
+			o.BeginArray("anthropic_beta")
 			for _, word := range betas {
-				o.quoted(word)
+				o.Quoted(word)
 			}
-			o.endArray()
+			o.EndArray()
 		})
 	}
 }

@@ -19,14 +19,14 @@ func (e *requestEncoder) tools() {
 	if e.r.ToolChoice.Mode == llm.ChoiceNone && len(history) == 0 {
 		tools = nil
 	}
-	from := len(e.b)
-	e.begin("toolConfig")
-	e.beginArray("tools")
-	start := len(e.b)
+	from := len(e.B)
+	e.Begin("toolConfig")
+	e.BeginArray("tools")
+	start := len(e.B)
 	for i := range tools {
 		e.tool(place{tool: true, part: i}, &tools[i])
 	}
-	written := len(e.b) > start
+	written := len(e.B) > start
 	if !written && e.format != byTool {
 		// Converse refuses calls in the history of a request without tools.
 		for _, name := range history {
@@ -41,13 +41,13 @@ func (e *requestEncoder) tools() {
 		}
 		e.toolSpec(&llm.Tool{Name: dialect.SchemaTool, Description: schemaPurpose(f), Schema: schema})
 	}
-	if len(e.b) == start {
-		e.b = e.b[:from]
+	if len(e.B) == start {
+		e.B = e.B[:from]
 		return
 	}
-	e.endArray()
+	e.EndArray()
 	e.toolChoice(written, len(tools))
-	e.end()
+	e.End()
 	if written && !e.r.ParallelToolCalls.Or(true) {
 		e.drop("parallel_tool_calls")
 	}
@@ -93,7 +93,7 @@ func (e *requestEncoder) tool(at place, t *llm.Tool) {
 	if t.Name == "" {
 		switch raw := t.Extra.Get(llm.Bedrock, "tool"); {
 		case raw != nil:
-			e.element(raw)
+			e.Element(raw)
 		case !e.claudeTool(t):
 			e.drop(at.path())
 		}
@@ -126,18 +126,18 @@ func (e *requestEncoder) claudeTool(t *llm.Tool) bool {
 }
 
 func (e *requestEncoder) toolSpec(t *llm.Tool) {
-	e.open()
-	e.begin("toolSpec")
-	e.text("name", t.Name)
+	e.Open()
+	e.Begin("toolSpec")
+	e.Text("name", t.Name)
 	if !blank(t.Description) {
-		e.text("description", t.Description)
+		e.Text("description", t.Description)
 	}
-	e.begin("inputSchema")
-	e.key("json")
+	e.Begin("inputSchema")
+	e.Key("json")
 	e.schema(t.Schema)
-	e.end()
-	e.end()
-	e.end()
+	e.End()
+	e.End()
+	e.End()
 }
 
 // annotations are members at the top of a schema that Nova does not know.
@@ -145,7 +145,7 @@ var annotations = []string{"$schema", "description", "title", "additionalPropert
 
 // schema writes the schema of a tool's input, whose type must be "object".
 func (e *requestEncoder) schema(raw llm.Raw) {
-	e.b = append(e.b, '{')
+	e.B = append(e.B, '{')
 	typed := false
 	w := scan.Over(raw)
 	for ok := w.Object(); ok && w.Member(); {
@@ -156,15 +156,15 @@ func (e *requestEncoder) schema(raw llm.Raw) {
 		if name == "type" {
 			typed = true
 		}
-		e.raw(name, value)
+		e.Raw(name, value)
 	}
 	if !typed {
-		e.text("type", "object")
+		e.Text("type", "object")
 	}
 	if len(raw) == 0 {
-		e.raw("properties", []byte("{}"))
+		e.Raw("properties", []byte("{}"))
 	}
-	e.end()
+	e.End()
 }
 
 // objectSchema tells whether a schema can stand for a tool's input.
@@ -214,15 +214,15 @@ func (e *requestEncoder) toolChoice(written bool, count int) {
 			e.drop("tool_choice")
 		}
 	case mode == llm.ChoiceAuto:
-		e.raw("toolChoice", []byte(`{"auto":{}}`))
+		e.Raw("toolChoice", []byte(`{"auto":{}}`))
 	case mode == llm.ChoiceRequired:
-		e.raw("toolChoice", []byte(`{"any":{}}`))
+		e.Raw("toolChoice", []byte(`{"any":{}}`))
 	default:
-		e.begin("toolChoice")
-		e.begin("tool")
-		e.text("name", name)
-		e.end()
-		e.end()
+		e.Begin("toolChoice")
+		e.Begin("tool")
+		e.Text("name", name)
+		e.End()
+		e.End()
 	}
 }
 
@@ -233,20 +233,20 @@ func (e *requestEncoder) outputConfig() {
 		return
 	}
 	f := &e.r.Format
-	e.begin("outputConfig")
-	e.begin("textFormat")
-	e.text("type", "json_schema")
-	e.begin("structure")
-	e.begin("jsonSchema")
-	e.text("schema", string(f.Schema))
+	e.Begin("outputConfig")
+	e.Begin("textFormat")
+	e.Text("type", "json_schema")
+	e.Begin("structure")
+	e.Begin("jsonSchema")
+	e.Text("schema", string(f.Schema))
 	if f.Name != "" {
-		e.text("name", f.Name)
+		e.Text("name", f.Name)
 	}
 	if f.Description != "" {
-		e.text("description", f.Description)
+		e.Text("description", f.Description)
 	}
-	e.end()
-	e.end()
-	e.end()
-	e.end()
+	e.End()
+	e.End()
+	e.End()
+	e.End()
 }

@@ -70,28 +70,28 @@ func encodeBedrock(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []stri
 		return dst, nil, p
 	}
 	d := drops{}
-	o := object{dst}
-	o.open()
+	o := newObject(dst)
+	o.Open()
 	if m.cohere {
 		o.cohere(e, m)
 		if e.Task != "" && e.Task != retrievedTexts && inputTypes[e.Task] == "" {
 			d.name("task")
 		}
 	} else {
-		o.text("inputText", e.Inputs[0].Text)
+		o.Text("inputText", e.Inputs[0].Text)
 		if m.sized {
-			o.optInt("dimensions", e.Dimensions)
+			o.OptInt("dimensions", e.Dimensions)
 		}
 		if e.Task != "" {
 			d.name("task")
 		}
 	}
-	o.end()
+	o.End()
 	if e.Title != "" {
 		d.name("title")
 	}
 	d.foreign(r)
-	return o.b, d.names, nil
+	return o.B, d.names, nil
 }
 
 // fits refuses dimensions that the model does not have: a vector of another size
@@ -105,23 +105,23 @@ func (m *amazonModel) fits(e *llm.Embed) *llm.Problem {
 }
 
 func (o *object) cohere(e *llm.Embed, m *amazonModel) {
-	o.beginArray("texts")
+	o.BeginArray("texts")
 	for i := range e.Inputs {
-		o.quoted(e.Inputs[i].Text)
+		o.Quoted(e.Inputs[i].Text)
 	}
-	o.endArray()
+	o.EndArray()
 	kind := inputTypes[e.Task]
 	if kind == "" {
 		kind = defaultInputType
 	}
-	o.text(inputType, kind)
-	o.beginArray("embedding_types")
-	o.quoted("float")
-	o.endArray()
+	o.Text(inputType, kind)
+	o.BeginArray("embedding_types")
+	o.Quoted("float")
+	o.EndArray()
 	if m.sized {
-		o.optInt("output_dimension", e.Dimensions)
+		o.OptInt("output_dimension", e.Dimensions)
 	}
-	o.text("truncate", "NONE")
+	o.Text("truncate", "NONE")
 }
 
 // readBedrock reads Titan's answers and both shapes of Cohere's.
@@ -159,10 +159,10 @@ func findBedrockUsage(body []byte) []byte {
 		return nil
 	}
 	var o object
-	o.open()
-	o.raw(titanCount, raw)
-	o.end()
-	return o.b
+	o.Open()
+	o.Raw(titanCount, raw)
+	o.End()
+	return o.B
 }
 
 func bedrockUsage(raw []byte) *llm.Usage {

@@ -97,34 +97,34 @@ func judge(body []byte, read reading, fail failing) (*answer, *llm.Problem) {
 // the client wants them.
 func encodeAnswer(dst []byte, events []llm.Event, r dialect.Reply) []byte {
 	var usage llm.Usage
-	o := object{dst}
-	o.open()
-	o.text("object", "list")
-	o.beginArray("data")
+	o := newObject(dst)
+	o.Open()
+	o.Text("object", "list")
+	o.BeginArray("data")
 	for i := range events {
 		switch ev := &events[i]; {
 		case ev.Kind == llm.UsageUpdate && ev.Usage != nil:
 			usage.Merge(*ev.Usage)
 		case ev.Kind == llm.VectorPart && ev.Vector != nil:
-			o.open()
-			o.text("object", "embedding")
-			o.integer("index", int64(ev.Index))
-			if o.key("embedding"); r.Base64 {
-				o.b = appendBase64(o.b, ev.Vector)
+			o.Open()
+			o.Text("object", "embedding")
+			o.Integer("index", int64(ev.Index))
+			if o.Key("embedding"); r.Base64 {
+				o.B = appendBase64(o.B, ev.Vector)
 			} else {
-				o.b = appendNumbers(o.b, ev.Vector)
+				o.B = appendNumbers(o.B, ev.Vector)
 			}
-			o.end()
+			o.End()
 		}
 	}
-	o.endArray()
-	o.text("model", r.Model)
+	o.EndArray()
+	o.Text("model", r.Model)
 	if usage.Known() {
-		o.begin("usage")
-		o.integer("prompt_tokens", int64(usage.Input.Or(0)))
-		o.integer("total_tokens", int64(usage.Total()))
-		o.end()
+		o.Begin("usage")
+		o.Integer("prompt_tokens", int64(usage.Input.Or(0)))
+		o.Integer("total_tokens", int64(usage.Total()))
+		o.End()
 	}
-	o.end()
-	return o.b
+	o.End()
+	return o.B
 }

@@ -78,64 +78,64 @@ func encodeGemini(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []strin
 	if e.Title != "" && e.Task != retrievedTexts {
 		d.name("title")
 	}
-	o := object{dst}
-	o.open()
+	o := newObject(dst)
+	o.Open()
 	switch way {
 	case batch:
-		o.beginArray("requests")
+		o.BeginArray("requests")
 		for i := range e.Inputs {
-			o.open()
-			o.text("model", modelsPrefix+bareID(t.ID))
+			o.Open()
+			o.Text("model", modelsPrefix+bareID(t.ID))
 			o.content(e.Inputs[i].Text)
 			o.settings(e, "taskType")
-			o.optInt("outputDimensionality", e.Dimensions)
-			o.end()
+			o.OptInt("outputDimensionality", e.Dimensions)
+			o.End()
 		}
-		o.endArray()
+		o.EndArray()
 	case predict:
 		o.predict(e)
 	case single:
 		o.content(e.Inputs[0].Text)
-		o.begin("embedContentConfig")
+		o.Begin("embedContentConfig")
 		o.settings(e, "taskType")
-		o.optInt("outputDimensionality", e.Dimensions)
-		o.raw("autoTruncate", []byte("false"))
-		o.end()
+		o.OptInt("outputDimensionality", e.Dimensions)
+		o.Raw("autoTruncate", []byte("false"))
+		o.End()
 	}
-	o.end()
+	o.End()
 	d.foreign(r)
-	return o.b, d.names, nil
+	return o.B, d.names, nil
 }
 
 func (o *object) predict(e *llm.Embed) {
-	o.beginArray("instances")
+	o.BeginArray("instances")
 	for i := range e.Inputs {
-		o.open()
-		o.text("content", e.Inputs[i].Text)
+		o.Open()
+		o.Text("content", e.Inputs[i].Text)
 		o.settings(e, "task_type")
-		o.end()
+		o.End()
 	}
-	o.endArray()
-	o.begin("parameters")
-	o.optInt("outputDimensionality", e.Dimensions)
-	o.raw("autoTruncate", []byte("false")) // an input that is cut unseen has another vector
-	o.end()
+	o.EndArray()
+	o.Begin("parameters")
+	o.OptInt("outputDimensionality", e.Dimensions)
+	o.Raw("autoTruncate", []byte("false")) // an input that is cut unseen has another vector
+	o.End()
 }
 
 func (o *object) content(text string) {
-	o.begin("content")
-	o.beginArray("parts")
-	o.open()
-	o.text("text", text)
-	o.end()
-	o.endArray()
-	o.end()
+	o.Begin("content")
+	o.BeginArray("parts")
+	o.Open()
+	o.Text("text", text)
+	o.End()
+	o.EndArray()
+	o.End()
 }
 
 func (o *object) settings(e *llm.Embed, task string) {
-	o.textIf(task, e.Task)
+	o.TextIf(task, e.Task)
 	if e.Task == retrievedTexts {
-		o.textIf("title", e.Title)
+		o.TextIf("title", e.Title)
 	}
 }
 

@@ -151,25 +151,25 @@ func encodeOpenAI(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []strin
 		return dst, nil, p
 	}
 	d := drops{}
-	o := object{dst}
-	o.open()
-	o.text("model", t.ID)
+	o := newObject(dst)
+	o.Open()
+	o.Text("model", t.ID)
 	if len(e.Inputs) == 1 {
-		o.key("input")
+		o.Key("input")
 		o.input(&e.Inputs[0])
 	} else {
-		o.beginArray("input")
+		o.BeginArray("input")
 		for i := range e.Inputs {
-			o.comma()
+			o.Comma()
 			o.input(&e.Inputs[i])
 		}
-		o.endArray()
+		o.EndArray()
 	}
-	o.optInt("dimensions", e.Dimensions)
+	o.OptInt("dimensions", e.Dimensions)
 	if e.Base64 {
-		o.text("encoding_format", "base64")
+		o.Text("encoding_format", "base64")
 	}
-	o.textIf("user", r.User)
+	o.TextIf("user", r.User)
 	typed := false
 	for i := range r.Extra {
 		x := &r.Extra[i]
@@ -177,22 +177,22 @@ func encodeOpenAI(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []strin
 		if x.Dialect != llm.Embeddings || t.Genuine { // OpenAI refuses what it does not know
 			d.name(x.Name)
 		} else {
-			o.raw(x.Name, x.Value)
+			o.Raw(x.Name, x.Value)
 		}
 	}
 	if e.Task != "" && !typed {
 		d.name("task")
 	}
 	d.common(r)
-	o.end()
-	return o.b, d.names, nil
+	o.End()
+	return o.B, d.names, nil
 }
 
 func (o *object) input(in *llm.EmbedInput) {
 	if in.Tokens != nil {
-		o.b = append(o.b, in.Tokens...)
+		o.B = append(o.B, in.Tokens...)
 	} else {
-		o.b = scan.AppendQuoted(o.b, in.Text)
+		o.B = scan.AppendQuoted(o.B, in.Text)
 	}
 }
 

@@ -15,22 +15,22 @@ func EncodeAnswer(dst []byte, events []llm.Event, r dialect.Reply) []byte {
 	for i := range events {
 		g.add(&events[i])
 	}
-	o := object{dst}
-	o.b = append(o.b, '{')
+	o := newObject(dst)
+	o.B = append(o.B, '{')
 	if !g.blocked || g.said() {
-		o.beginArray("candidates")
+		o.BeginArray("candidates")
 		for _, c := range g.choices {
 			c.write(&o)
 		}
-		o.endArray()
+		o.EndArray()
 	}
 	if g.usage.Known() {
 		o.usage(&g.usage)
 	}
 	o.extras(g.extra, "")
-	o.element(answerTail(r.Model, g.created, g.id))
-	o.b = append(o.b, '}')
-	return o.b
+	o.Element(answerTail(r.Model, g.created, g.id))
+	o.B = append(o.B, '}')
+	return o.B
 }
 
 // gathering collects events by choice.
@@ -143,13 +143,13 @@ func (c *gathered) text(ev *llm.Event) {
 }
 
 func (c *gathered) write(o *object) {
-	o.open()
+	o.Open()
 	o.beginContent()
 	word := finishWord(&c.finish)
 	for i := range c.blocks {
 		switch b := &c.blocks[i]; {
 		case b.raw != nil:
-			o.element(b.raw)
+			o.Element(b.raw)
 		case b.call == nil:
 			b.ev.Text = string(b.text)
 			o.piece(&b.ev)
@@ -160,11 +160,11 @@ func (c *gathered) write(o *object) {
 		}
 	}
 	o.endContent()
-	o.text("finishReason", word)
-	o.integer("index", int64(c.index))
+	o.Text("finishReason", word)
+	o.Integer("index", int64(c.index))
 	o.extras(c.extra, inCandidate)
 	if len(c.probs) > 0 {
 		o.logprobs(c.probs)
 	}
-	o.end()
+	o.End()
 }

@@ -19,9 +19,9 @@ func (d *requestDecoder) content(path string, raw []byte) {
 	d.message(path, raw, func(key string, value []byte) {
 		switch key {
 		case "role":
-			role, ok := roles[d.text(path+".role", value)]
+			role, ok := roles[d.Text(path+".role", value)]
 			if m.Role = role; !ok {
-				d.wrong(path+".role", `"user" or "model"`)
+				d.Wrong(path+".role", `"user" or "model"`)
 			}
 		case "parts":
 			parts = value
@@ -65,9 +65,9 @@ func (d *requestDecoder) part(path string, raw []byte, parts []llm.Part) []llm.P
 			}
 			b.kinds, b.key, b.data = b.kinds+1, key, value
 		case "thought":
-			b.thought = d.truth(path+".thought", value).Or(false)
+			b.thought = d.Truth(path+".thought", value).Or(false)
 		case "thoughtSignature":
-			b.signature = d.text(path+".thoughtSignature", value)
+			b.signature = d.Text(path+".thoughtSignature", value)
 		default:
 			opaque = opaque || !beside[key]
 			b.extra = append(b.extra, extra(key, value))
@@ -85,7 +85,7 @@ func (d *requestDecoder) part(path string, raw []byte, parts []llm.Part) []llm.P
 	case "functionResponse":
 		d.result(path+"."+b.key, b.data, &p)
 	default:
-		p.Text = d.text(path+".text", b.data)
+		p.Text = d.Text(path+".text", b.data)
 		if b.thought {
 			p.Kind = llm.Thinking
 		}
@@ -103,13 +103,13 @@ func (d *requestDecoder) media(path string, b partDraft, p *llm.Part) {
 	d.message(path, b.data, func(key string, value []byte) {
 		switch key {
 		case "mimeType":
-			m.Type = d.text(path+".mimeType", value)
+			m.Type = d.Text(path+".mimeType", value)
 		case "data":
-			m.Base64 = usualBase64(d.text(path+".data", value))
+			m.Base64 = usualBase64(d.Text(path+".data", value))
 		case "fileUri":
-			m.URL = d.text(path+".fileUri", value)
+			m.URL = d.Text(path+".fileUri", value)
 		case "displayName":
-			m.Name = d.text(path+".displayName", value)
+			m.Name = d.Text(path+".displayName", value)
 		default:
 			p.Extra = append(p.Extra, extra(b.key+"/"+key, value))
 		}
@@ -181,9 +181,9 @@ func (d *requestDecoder) call(path string, raw []byte, p *llm.Part) {
 	d.message(path, raw, func(key string, value []byte) {
 		switch key {
 		case "id":
-			c.ID = d.text(path+".id", value)
+			c.ID = d.Text(path+".id", value)
 		case "name":
-			c.Name = d.text(path+".name", value)
+			c.Name = d.Text(path+".name", value)
 		case "args":
 			c.Args = string(value)
 		default:
@@ -191,7 +191,7 @@ func (d *requestDecoder) call(path string, raw []byte, p *llm.Part) {
 		}
 	})
 	if c.Name == "" {
-		d.wrong(path+".name", "a non-empty string")
+		d.Wrong(path+".name", "a non-empty string")
 	}
 	d.calls.call(c)
 	p.Kind, p.Call = llm.Call, c
@@ -203,12 +203,12 @@ func (d *requestDecoder) result(path string, raw []byte, p *llm.Part) {
 	d.message(path, raw, func(key string, value []byte) {
 		switch key {
 		case "id":
-			r.ID = d.text(path+".id", value)
+			r.ID = d.Text(path+".id", value)
 		case "name":
-			r.Name = d.text(path+".name", value)
+			r.Name = d.Text(path+".name", value)
 		case "response":
 			if scan.KindOf(value) != scan.Object {
-				d.wrong(path+".response", "an object")
+				d.Wrong(path+".response", "an object")
 				return
 			}
 			r.Parts, r.Error = responseParts(value)

@@ -28,7 +28,7 @@ type turn struct {
 // contents writes all messages but the system's. A request without any other
 // has the system's said by the user: the API refuses one without contents.
 func (e *requestEncoder) contents() {
-	e.beginArray("contents")
+	e.BeginArray("contents")
 	spoken := false
 	for i := range e.r.Messages {
 		if m := &e.r.Messages[i]; !isSystem(m) {
@@ -44,7 +44,7 @@ func (e *requestEncoder) contents() {
 		}
 	}
 	e.endTurn()
-	e.endArray()
+	e.EndArray()
 }
 
 func isSystem(m *llm.Message) bool { return m.Role == llm.System || m.Role == llm.Developer }
@@ -93,7 +93,7 @@ func (e *requestEncoder) message(at string, m *llm.Message) bool {
 	}
 	e.turn.speaker, e.turn.results = speaker, results
 	begun := e.turn.parts
-	before := len(e.b)
+	before := len(e.B)
 	if speaker == byModel {
 		for _, p := range e.signatures(at, m.Parts) {
 			e.part(at, p)
@@ -103,22 +103,22 @@ func (e *requestEncoder) message(at string, m *llm.Message) bool {
 			e.part(at, signed{Part: &m.Parts[i], signature: e.own(at, &m.Parts[i])})
 		}
 	}
-	return begun || len(e.b) > before
+	return begun || len(e.B) > before
 }
 
 // beginTurn opens the content for its first part.
 func (e *requestEncoder) beginTurn() {
 	if e.turn.speaker != "" && !e.turn.parts {
 		e.turn.parts = true
-		e.open()
-		e.text("role", e.turn.speaker)
-		e.beginArray("parts")
+		e.Open()
+		e.Text("role", e.turn.speaker)
+		e.BeginArray("parts")
 	}
 }
 
 func (e *requestEncoder) beginPart() {
 	e.beginTurn()
-	e.open()
+	e.Open()
 }
 
 func (e *requestEncoder) endTurn() {
@@ -128,8 +128,8 @@ func (e *requestEncoder) endTurn() {
 		e.part(e.turn.at, signed{Part: &behind[i]})
 	}
 	if e.turn.parts {
-		e.endArray()
-		e.end()
+		e.EndArray()
+		e.End()
 	}
 	e.turn = turn{}
 }

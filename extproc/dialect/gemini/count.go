@@ -86,10 +86,10 @@ func decodeCount(body []byte) (*llm.Request, *llm.Problem) {
 // as it came.
 func patchCount(body []byte, _ *dialect.Envelope, t dialect.Target) [][]byte {
 	var o object
-	o.open()
+	o.Open()
 	if t.Platform != dialect.Vertex {
-		o.begin(wholeRequest)
-		o.text("model", modelPath(t)[1:])
+		o.Begin(wholeRequest)
+		o.Text("model", modelPath(t)[1:])
 	}
 	inner := within(body)
 	w := scan.Over(inner)
@@ -99,14 +99,14 @@ func patchCount(body []byte, _ *dialect.Envelope, t dialect.Target) [][]byte {
 		case key == "model" || key == "models" || key == "providerOptions":
 		case t.Platform == dialect.Vertex && !counted[camel([]byte(key))]:
 		default:
-			o.raw(key, value)
+			o.Raw(key, value)
 		}
 	}
 	if t.Platform != dialect.Vertex {
-		o.end()
+		o.End()
 	}
-	o.end()
-	return [][]byte{o.b}
+	o.End()
+	return [][]byte{o.B}
 }
 
 // counted are the members of Vertex's CountTokensRequest.
@@ -114,23 +114,23 @@ var counted = map[string]bool{"contents": true, "systemInstruction": true, "tool
 
 func encodeCountRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []string, *llm.Problem) {
 	e := newEncoder(dst, r, t)
-	e.open()
+	e.Open()
 	if t.Platform == dialect.Vertex {
 		e.contents()
 		e.system()
 		e.tools()
 		e.config()
 	} else {
-		e.begin(wholeRequest)
-		e.text("model", modelPath(t)[1:])
+		e.Begin(wholeRequest)
+		e.Text("model", modelPath(t)[1:])
 		e.request()
-		e.end()
+		e.End()
 	}
-	e.end()
+	e.End()
 	if e.problem != nil {
 		return dst, nil, e.problem
 	}
-	return e.b, e.dropped, nil
+	return e.B, e.dropped, nil
 }
 
 func checkCount(body []byte, complete bool) *llm.Problem {
@@ -168,10 +168,10 @@ func encodeCount(dst []byte, events []llm.Event, _ dialect.Reply) []byte {
 			u.Merge(*events[i].Usage)
 		}
 	}
-	o := object{dst}
-	o.b = append(o.b, '{')
-	o.integer("totalTokens", int64(u.Input.Or(0)))
+	o := newObject(dst)
+	o.B = append(o.B, '{')
+	o.Integer("totalTokens", int64(u.Input.Or(0)))
 	o.tokens("cachedContentTokenCount", u.CacheRead)
-	o.end()
-	return o.b
+	o.End()
+	return o.B
 }

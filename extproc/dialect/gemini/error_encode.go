@@ -43,72 +43,72 @@ func EncodeError(p *llm.Problem, generation string) []byte {
 		code = p.Kind.String()
 	}
 	var o object
-	o.open()
-	o.begin("error")
-	o.integer("code", int64(status))
-	o.text("message", p.Message)
-	o.text("status", statuses[p.Kind])
+	o.Open()
+	o.Begin("error")
+	o.Integer("code", int64(status))
+	o.Text("message", p.Message)
+	o.Text("status", statuses[p.Kind])
 	o.details(p, code)
-	o.begin("dragoman")
-	o.text("code", code)
-	o.textIf("generationId", generation)
-	o.textIf("param", p.Param)
+	o.Begin("dragoman")
+	o.Text("code", code)
+	o.TextIf("generationId", generation)
+	o.TextIf("param", p.Param)
 	o.attempts(p.Attempts)
 	if len(p.Vendor) > 0 {
-		o.key("vendor")
-		o.b = oneLine(append(o.b, p.Vendor...), len(o.b))
+		o.Key("vendor")
+		o.B = oneLine(append(o.B, p.Vendor...), len(o.B))
 	}
-	o.end()
-	o.end()
-	o.end()
-	return o.b
+	o.End()
+	o.End()
+	o.End()
+	return o.B
 }
 
 // details writes why (ErrorInfo), where (BadRequest) and when to come back
 // (RetryInfo).
 func (o *object) details(p *llm.Problem, code string) {
-	o.beginArray("details")
-	o.open()
-	o.text("@type", typeURL+"ErrorInfo")
-	o.text("reason", strings.ToUpper(code))
-	o.text("domain", "dragoman")
-	o.end()
+	o.BeginArray("details")
+	o.Open()
+	o.Text("@type", typeURL+"ErrorInfo")
+	o.Text("reason", strings.ToUpper(code))
+	o.Text("domain", "dragoman")
+	o.End()
 	if p.Param != "" && p.Kind.Status() == http.StatusBadRequest {
-		o.open()
-		o.text("@type", typeURL+"BadRequest")
-		o.beginArray("fieldViolations")
-		o.open()
-		o.text("field", p.Param)
-		o.text("description", p.Message)
-		o.end()
-		o.endArray()
-		o.end()
+		o.Open()
+		o.Text("@type", typeURL+"BadRequest")
+		o.BeginArray("fieldViolations")
+		o.Open()
+		o.Text("field", p.Param)
+		o.Text("description", p.Message)
+		o.End()
+		o.EndArray()
+		o.End()
 	}
 	if p.RetryAfter > 0 {
-		o.open()
-		o.text("@type", typeURL+"RetryInfo")
-		o.text("retryDelay", strconv.FormatFloat(p.RetryAfter.Seconds(), 'f', -1, 64)+"s")
-		o.end()
+		o.Open()
+		o.Text("@type", typeURL+"RetryInfo")
+		o.Text("retryDelay", strconv.FormatFloat(p.RetryAfter.Seconds(), 'f', -1, 64)+"s")
+		o.End()
 	}
-	o.endArray()
+	o.EndArray()
 }
 
 func (o *object) attempts(list []llm.Attempt) {
 	if len(list) == 0 {
 		return
 	}
-	o.beginArray("attempts")
+	o.BeginArray("attempts")
 	for _, a := range list {
-		o.open()
-		o.text("provider", a.Provider)
-		o.text("model", a.Model)
-		o.text("reason", string(a.Reason))
+		o.Open()
+		o.Text("provider", a.Provider)
+		o.Text("model", a.Model)
+		o.Text("reason", string(a.Reason))
 		if a.Status != 0 {
-			o.integer("status", int64(a.Status))
+			o.Integer("status", int64(a.Status))
 		}
-		o.end()
+		o.End()
 	}
-	o.endArray()
+	o.EndArray()
 }
 
 // EncodeStreamError gives a problem within a stream: a bare object on its own

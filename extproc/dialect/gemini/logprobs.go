@@ -10,32 +10,32 @@ import (
 func fromLogprobs(raw []byte) llm.Raw {
 	tops := elements(find(raw, "topCandidates"))
 	var o object
-	o.open()
-	o.beginArray("content")
+	o.Open()
+	o.BeginArray("content")
 	for i, chosen := range elements(find(raw, "chosenCandidates")) {
-		o.open()
+		o.Open()
 		o.token(chosen)
-		o.beginArray("top_logprobs")
+		o.BeginArray("top_logprobs")
 		if i < len(tops) {
 			for _, c := range elements(find(tops[i], "candidates")) {
-				o.open()
+				o.Open()
 				o.token(c)
-				o.end()
+				o.End()
 			}
 		}
-		o.endArray()
-		o.end()
+		o.EndArray()
+		o.End()
 	}
-	o.endArray()
-	o.end()
-	return o.b
+	o.EndArray()
+	o.End()
+	return o.B
 }
 
 func (o *object) token(raw []byte) {
 	text, _ := scan.Text(find(raw, "token"))
-	o.text("token", text)
-	o.raw("logprob", numberOr0(find(raw, "logProbability")))
-	o.raw("bytes", []byte("null"))
+	o.Text("token", text)
+	o.Raw("logprob", numberOr0(find(raw, "logProbability")))
+	o.Raw("bytes", []byte("null"))
 }
 
 func numberOr0(raw []byte) []byte {
@@ -56,8 +56,8 @@ func elements(raw []byte) (list [][]byte) {
 // logprobs writes the log probabilities of one or more deltas as one
 // logprobsResult.
 func (o *object) logprobs(list []llm.Raw) {
-	o.begin("logprobsResult")
-	o.beginArray("chosenCandidates")
+	o.Begin("logprobsResult")
+	o.BeginArray("chosenCandidates")
 	tops := false
 	each := func(visit func(token []byte)) {
 		for _, raw := range list {
@@ -70,27 +70,27 @@ func (o *object) logprobs(list []llm.Raw) {
 		o.candidateToken(token)
 		tops = tops || len(elements(find(token, "top_logprobs"))) > 0
 	})
-	o.endArray()
+	o.EndArray()
 	if tops {
-		o.beginArray("topCandidates")
+		o.BeginArray("topCandidates")
 		each(func(token []byte) {
-			o.open()
-			o.beginArray("candidates")
+			o.Open()
+			o.BeginArray("candidates")
 			for _, c := range elements(find(token, "top_logprobs")) {
 				o.candidateToken(c)
 			}
-			o.endArray()
-			o.end()
+			o.EndArray()
+			o.End()
 		})
-		o.endArray()
+		o.EndArray()
 	}
-	o.end()
+	o.End()
 }
 
 func (o *object) candidateToken(raw []byte) {
 	text, _ := scan.Text(find(raw, "token"))
-	o.open()
-	o.text("token", text)
-	o.raw("logProbability", numberOr0(find(raw, "logprob")))
-	o.end()
+	o.Open()
+	o.Text("token", text)
+	o.Raw("logProbability", numberOr0(find(raw, "logprob")))
+	o.End()
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -68,56 +69,17 @@ func integerOf(raw []byte) (int64, bool) {
 
 // fields reads the members of a request into typed fields; the first member of
 // a wrong kind becomes the problem. null is as good as absent.
-type fields struct{ problem *llm.Problem }
+type fields struct{ members.Fields }
 
-func (f *fields) wrong(path, want string) {
-	if f.problem == nil {
-		f.problem = invalid(path, path+" must be "+want)
-	}
-}
-
-func (f *fields) text(path string, raw []byte) string {
-	if scan.IsNull(raw) {
-		return ""
-	}
-	s, ok := scan.Text(raw)
-	if !ok {
-		f.wrong(path, "a string")
-	}
-	return s
-}
-
-func (f *fields) number(path string, raw []byte) llm.Opt[float64] {
-	if scan.IsNull(raw) {
-		return llm.Opt[float64]{}
-	}
-	n, ok := scan.Float(raw)
-	if !ok {
-		f.wrong(path, "a number")
-	}
-	return llm.Some(n)
-}
-
-func (f *fields) integer(path string, raw []byte) llm.Opt[int64] {
+func (f *fields) Integer(path string, raw []byte) llm.Opt[int64] {
 	if scan.IsNull(raw) {
 		return llm.Opt[int64]{}
 	}
 	n, ok := integerOf(raw)
 	if !ok {
-		f.wrong(path, "an integer")
+		f.Wrong(path, "an integer")
 	}
 	return llm.Some(n)
-}
-
-func (f *fields) truth(path string, raw []byte) llm.Opt[bool] {
-	if scan.IsNull(raw) {
-		return llm.Opt[bool]{}
-	}
-	v, ok := scan.Truth(raw)
-	if !ok {
-		f.wrong(path, "true or false")
-	}
-	return llm.Some(v)
 }
 
 // message walks the members of a proto message by their camelCase names; null
@@ -126,7 +88,7 @@ func (f *fields) message(path string, raw []byte, visit func(key string, value [
 	w := scan.Over(raw)
 	if !w.Object() {
 		if !scan.IsNull(raw) {
-			f.wrong(path, "an object")
+			f.Wrong(path, "an object")
 		}
 		return
 	}
@@ -136,8 +98,8 @@ func (f *fields) message(path string, raw []byte, visit func(key string, value [
 	}
 	for w.Member() {
 		key := camel(w.Key())
-		if seen[key] && f.problem == nil {
-			f.problem = invalid(path+"."+key, path+"."+key+" appears twice")
+		if seen[key] && f.Problem == nil {
+			f.Problem = invalid(path+"."+key, path+"."+key+" appears twice")
 		}
 		if seen != nil {
 			seen[key] = true
@@ -170,6 +132,6 @@ func (f *fields) list(path string, raw []byte, visit func(path string, value []b
 			visit(path+"["+strconv.Itoa(i)+"]", w.Value())
 		}
 	case !scan.IsNull(raw):
-		f.wrong(path, "an array")
+		f.Wrong(path, "an array")
 	}
 }

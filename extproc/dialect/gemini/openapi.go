@@ -44,8 +44,8 @@ func (s *openAPI) schema(raw []byte) {
 	w := scan.Over(raw)
 	if !w.Object() { // true and false are schemas, too
 		s.lost("boolean schema")
-		s.open()
-		s.end()
+		s.Open()
+		s.End()
 		return
 	}
 	if ref, ok := scan.Text(find(raw, "$ref")); ok {
@@ -61,7 +61,7 @@ func (s *openAPI) schema(raw []byte) {
 		s.schema(only)
 		return
 	}
-	s.open()
+	s.Open()
 	union := s.types(raw)
 	for w.Member() {
 		key := string(w.Key())
@@ -74,18 +74,18 @@ func (s *openAPI) schema(raw []byte) {
 			union = true
 		}
 	}
-	s.end()
+	s.End()
 }
 
 func (s *openAPI) union(raw []byte) {
-	s.beginArray("anyOf")
+	s.BeginArray("anyOf")
 	w := scan.Over(raw)
 	for ok := w.Array(); ok && w.Element(); {
 		if one := w.Value(); !isNullSchema(one) {
 			s.schema(one)
 		}
 	}
-	s.endArray()
+	s.EndArray()
 }
 
 func (s *openAPI) keyword(key string, value []byte) {
@@ -93,18 +93,18 @@ func (s *openAPI) keyword(key string, value []byte) {
 	case key == "properties":
 		s.properties(key, value, s.schema)
 	case key == "items" && scan.KindOf(value) == scan.Object:
-		s.key(key)
+		s.Key(key)
 		s.schema(value)
 	case key == "enum":
 		s.enum(value)
 	case key == "format":
 		if slices.Contains(formats, string(value)) {
-			s.raw(key, value)
+			s.Raw(key, value)
 		} else {
 			s.lost(key)
 		}
 	case verbatim[key]:
-		s.raw(key, value)
+		s.Raw(key, value)
 	case !silent[key]:
 		s.lost(key)
 	}
@@ -115,11 +115,11 @@ func (s *openAPI) keyword(key string, value []byte) {
 func (s *openAPI) inline(ref string) {
 	target := resolve(s.root, ref)
 	if target == nil || slices.Contains(s.refs, ref) || s.count >= maxInlined ||
-		len(s.b)-s.from > len(s.root)+maxGrowth {
+		len(s.B)-s.from > len(s.root)+maxGrowth {
 		s.lost("$ref")
-		s.open()
-		s.text("type", "OBJECT")
-		s.end()
+		s.Open()
+		s.Text("type", "OBJECT")
+		s.End()
 		return
 	}
 	s.count++
@@ -174,24 +174,24 @@ func (s *openAPI) types(raw []byte) (union bool) {
 	}
 	switch {
 	case len(words) == 1:
-		s.text("type", words[0])
+		s.Text("type", words[0])
 	case len(words) > 1:
-		s.beginArray("anyOf")
+		s.BeginArray("anyOf")
 		for _, word := range words {
-			s.open()
-			s.text("type", word)
-			s.end()
+			s.Open()
+			s.Text("type", word)
+			s.End()
 		}
-		s.endArray()
+		s.EndArray()
 	}
 	if nullable {
-		s.truth("nullable", true)
+		s.Truth("nullable", true)
 	}
 	switch {
 	case isText:
-		s.beginArray("enum")
-		s.textElement(text)
-		s.endArray()
+		s.BeginArray("enum")
+		s.Quoted(text)
+		s.EndArray()
 	case constant != nil:
 		s.lost("const")
 	}
@@ -200,21 +200,21 @@ func (s *openAPI) types(raw []byte) (union bool) {
 
 // enum writes the strings of an enum: the API has no others.
 func (s *openAPI) enum(raw []byte) {
-	from := len(s.b)
-	s.beginArray("enum")
+	from := len(s.B)
+	s.BeginArray("enum")
 	w := scan.Over(raw)
 	for ok := w.Array(); ok && w.Element(); {
 		switch value := w.Value(); scan.KindOf(value) {
 		case scan.String:
-			s.element(value)
+			s.Element(value)
 		case scan.Null: // nullable says it
 		default:
-			s.b = s.b[:from]
+			s.B = s.B[:from]
 			s.lost("enum")
 			return
 		}
 	}
-	s.endArray()
+	s.EndArray()
 }
 
 func isNullSchema(raw []byte) bool { return string(find(raw, "type")) == `"null"` }

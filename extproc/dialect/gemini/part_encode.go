@@ -15,7 +15,7 @@ func (e *requestEncoder) part(at string, p signed) {
 	if p.Kind == llm.OpaquePart {
 		if raw := p.Extra.Get(llm.Gemini, "part"); raw != nil {
 			e.beginTurn()
-			e.element(raw)
+			e.Element(raw)
 		} else {
 			e.drop(at + ".content")
 		}
@@ -24,16 +24,16 @@ func (e *requestEncoder) part(at string, p signed) {
 	if !e.data(at, p) {
 		return
 	}
-	e.textIf("thoughtSignature", p.signature)
+	e.TextIf("thoughtSignature", p.signature)
 	for i := range p.Extra {
 		x := &p.Extra[i]
 		if path, name := place(x.Name); x.Dialect != llm.Gemini {
 			e.drop(at + "." + x.Name)
 		} else if path == "" {
-			e.raw(name, x.Value)
+			e.Raw(name, x.Value)
 		}
 	}
-	e.end()
+	e.End()
 }
 
 // data begins a part and writes what it holds; false if that is nothing.
@@ -44,21 +44,21 @@ func (e *requestEncoder) data(at string, p signed) bool {
 			return false
 		}
 		e.beginPart()
-		e.text("text", p.Text)
+		e.Text("text", p.Text)
 		// A signature that belongs to no call stands on a part without text.
 		if p.Kind == llm.Thinking && (p.Text != "" || e.r.Dialect == llm.Gemini) {
-			e.truth("thought", true)
+			e.Truth("thought", true)
 		}
 	case llm.Image, llm.File, llm.Audio:
 		return e.media(at, p.Part)
 	case llm.Call:
 		e.beginPart()
-		e.begin("functionCall")
-		e.textIf("id", e.callID(p.Call.ID))
-		e.text("name", p.Call.Name)
+		e.Begin("functionCall")
+		e.TextIf("id", e.callID(p.Call.ID))
+		e.Text("name", p.Call.Name)
 		e.args(p.Call)
 		e.extras(p.Extra, inCall)
-		e.end()
+		e.End()
 	case llm.Result:
 		e.beginPart()
 		e.result(at, p.Part)
@@ -71,19 +71,19 @@ func (o *object) args(c *llm.ToolCall) {
 	text := strings.TrimSpace(c.Args)
 	switch valid := !c.Custom && scan.Validate([]byte(text)) == nil; {
 	case valid && text[0] == '{':
-		o.raw("args", []byte(text))
+		o.Raw("args", []byte(text))
 		return
 	case text == "" || text == "null":
-		o.raw("args", []byte("{}"))
+		o.Raw("args", []byte("{}"))
 		return
 	case valid:
-		o.begin("args")
-		o.raw("input", []byte(text))
+		o.Begin("args")
+		o.Raw("input", []byte(text))
 	default:
-		o.begin("args")
-		o.text("input", c.Args)
+		o.Begin("args")
+		o.Text("input", c.Args)
 	}
-	o.end()
+	o.End()
 }
 
 // media writes bytes, or a URL that the vendor fetches. Whatever a client of
@@ -103,12 +103,12 @@ func (e *requestEncoder) media(at string, p *llm.Part) bool {
 		e.blob(at, p)
 	case url != "" && (Fetches(url) || e.r.Dialect == llm.Gemini):
 		e.beginPart()
-		e.begin("fileData")
-		e.textIf("mimeType", m.Type)
-		e.text("fileUri", url)
+		e.Begin("fileData")
+		e.TextIf("mimeType", m.Type)
+		e.Text("fileUri", url)
 		e.displayName(at, m)
 		e.extras(p.Extra, inFile)
-		e.end()
+		e.End()
 	default:
 		if e.problem == nil {
 			e.problem = &llm.Problem{
@@ -127,12 +127,12 @@ func (e *requestEncoder) blob(at string, p *llm.Part) {
 	if kind == "" && e.r.Dialect != llm.Gemini {
 		kind = sniffed(p.Kind, m.Base64)
 	}
-	e.begin("inlineData")
-	e.textIf("mimeType", kind)
-	e.text("data", m.Base64)
+	e.Begin("inlineData")
+	e.TextIf("mimeType", kind)
+	e.Text("data", m.Base64)
 	e.displayName(at, m)
 	e.extras(p.Extra, inBlob)
-	e.end()
+	e.End()
 }
 
 // displayName writes a file's name, which only Vertex takes.
@@ -140,7 +140,7 @@ func (e *requestEncoder) displayName(at string, m *llm.Media) {
 	switch {
 	case m.Name == "":
 	case e.t.Platform == dialect.Vertex || e.r.Dialect == llm.Gemini:
-		e.text("displayName", m.Name)
+		e.Text("displayName", m.Name)
 	default:
 		e.drop(at + ".content.filename")
 	}
@@ -190,22 +190,22 @@ func (e *requestEncoder) result(at string, p *llm.Part) {
 			e.turn.behind, e.turn.at = append(e.turn.behind, *q), at
 		}
 	}
-	e.begin("functionResponse")
-	e.textIf("id", e.callID(r.ID))
-	e.text("name", e.toolName(r))
+	e.Begin("functionResponse")
+	e.TextIf("id", e.callID(r.ID))
+	e.Text("name", e.toolName(r))
 	e.response(strings.Join(texts, "\n"), r)
 	if len(within) > 0 {
 		open := e.turn
 		e.turn = turn{} // their array is no content's
-		e.beginArray("parts")
+		e.BeginArray("parts")
 		for i := range within {
 			e.part(at, signed{Part: &within[i], signature: e.own(at, &within[i])})
 		}
-		e.endArray()
+		e.EndArray()
 		e.turn = open
 	}
 	e.extras(p.Extra, inResult)
-	e.end()
+	e.End()
 }
 
 // response writes what a tool said: JSON objects as they are, text under the
@@ -214,20 +214,20 @@ func (e *requestEncoder) response(text string, r *llm.ToolResult) {
 	isObject := strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") && scan.Validate([]byte(text)) == nil
 	switch {
 	case isObject && !r.Error:
-		e.raw("response", []byte(text))
+		e.Raw("response", []byte(text))
 		return
 	case len(r.Parts) == 0 && !r.Error:
-		e.raw("response", []byte("{}"))
+		e.Raw("response", []byte("{}"))
 		return
 	}
-	e.begin("response")
+	e.Begin("response")
 	switch {
 	case isObject:
-		e.raw("error", []byte(text))
+		e.Raw("error", []byte(text))
 	case r.Error:
-		e.text("error", text)
+		e.Text("error", text)
 	default:
-		e.text("output", text)
+		e.Text("output", text)
 	}
-	e.end()
+	e.End()
 }

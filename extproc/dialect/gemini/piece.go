@@ -8,20 +8,20 @@ import (
 
 // beginContent opens a candidate's content up to its parts.
 func (o *object) beginContent() {
-	o.begin("content")
-	o.beginArray("parts")
+	o.Begin("content")
+	o.BeginArray("parts")
 }
 
 // endContent closes it. Contents without parts have no member for them; SDKs
 // take an empty list for a broken answer.
 func (o *object) endContent() {
-	if rest, empty := bytes.CutSuffix(o.b, []byte(`"parts":[`)); empty {
-		o.b = rest
+	if rest, empty := bytes.CutSuffix(o.B, []byte(`"parts":[`)); empty {
+		o.B = rest
 	} else {
-		o.endArray()
+		o.EndArray()
 	}
-	o.text("role", byModel)
-	o.end()
+	o.Text("role", byModel)
+	o.End()
 }
 
 // piece writes an event of content as a part; false if there are no words for
@@ -33,49 +33,49 @@ func (o *object) piece(ev *llm.Event) bool {
 		if ev.Text == "" && signature == "" {
 			return false
 		}
-		o.open()
-		o.text("text", ev.Text)
+		o.Open()
+		o.Text("text", ev.Text)
 		if ev.Kind == llm.ReasoningDelta {
-			o.truth("thought", true)
+			o.Truth("thought", true)
 		}
 	case llm.MediaPart:
 		if ev.Media == nil || ev.Media.Base64 == "" && ev.Media.URL == "" {
 			return false
 		}
-		o.open()
+		o.Open()
 		o.media(ev.Media)
 	default:
 		return false
 	}
-	o.textIf("thoughtSignature", signature)
-	o.end()
+	o.TextIf("thoughtSignature", signature)
+	o.End()
 	return true
 }
 
 func (o *object) media(m *llm.Media) {
 	name, data := "data", m.Base64
 	if data == "" {
-		o.begin("fileData")
+		o.Begin("fileData")
 		name, data = "fileUri", m.URL
 	} else {
-		o.begin("inlineData")
+		o.Begin("inlineData")
 	}
-	o.textIf("mimeType", m.Type)
-	o.text(name, data)
-	o.textIf("displayName", m.Name)
-	o.end()
+	o.TextIf("mimeType", m.Type)
+	o.Text(name, data)
+	o.TextIf("displayName", m.Name)
+	o.End()
 }
 
 func (o *object) heldCall(k *heldCall) {
 	k.Args = string(k.args)
-	o.open()
-	o.begin("functionCall")
-	o.textIf("id", k.ID)
-	o.text("name", k.Name)
+	o.Open()
+	o.Begin("functionCall")
+	o.TextIf("id", k.ID)
+	o.Text("name", k.Name)
 	o.args(&k.ToolCall)
-	o.end()
-	o.textIf("thoughtSignature", signatureOf(k.thought))
-	o.end()
+	o.End()
+	o.TextIf("thoughtSignature", signatureOf(k.thought))
+	o.End()
 }
 
 // finishWords are the API's words for reasons.

@@ -30,8 +30,8 @@ func newDecoder(of llm.Dialect) *requestDecoder {
 }
 
 func (d *requestDecoder) finish() (*llm.Request, *llm.Problem) {
-	if d.problem != nil {
-		return nil, d.problem
+	if d.Problem != nil {
+		return nil, d.Problem
 	}
 	d.r.Messages = append(d.system, joined(d.r.Messages)...)
 	return d.r, nil
@@ -77,7 +77,7 @@ func (d *requestDecoder) keep(name string, raw []byte) {
 // some clients send.
 func (d *requestDecoder) systemParts(raw []byte) (parts []llm.Part) {
 	if scan.KindOf(raw) == scan.String {
-		return []llm.Part{{Kind: llm.Text, Text: d.text("systemInstruction", raw)}}
+		return []llm.Part{{Kind: llm.Text, Text: d.Text("systemInstruction", raw)}}
 	}
 	d.message("systemInstruction", raw, func(key string, value []byte) {
 		if key == "parts" {
@@ -93,28 +93,28 @@ func (d *requestDecoder) sampling(key string, raw []byte) bool {
 	r, path := d.r, "generationConfig."+key
 	switch key {
 	case "temperature":
-		r.Temperature = d.number(path, raw)
+		r.Temperature = d.Number(path, raw)
 	case "topP":
-		r.TopP = d.number(path, raw)
+		r.TopP = d.Number(path, raw)
 	case "topK":
-		r.TopK = d.integer(path, raw)
+		r.TopK = d.Integer(path, raw)
 	case "candidateCount":
-		r.N = d.integer(path, raw)
+		r.N = d.Integer(path, raw)
 	case "maxOutputTokens":
-		r.MaxTokens = d.integer(path, raw)
+		r.MaxTokens = d.Integer(path, raw)
 	case "stopSequences":
 		r.Stop = nil
-		d.list(path, raw, func(path string, value []byte) { r.Stop = append(r.Stop, d.text(path, value)) })
+		d.list(path, raw, func(path string, value []byte) { r.Stop = append(r.Stop, d.Text(path, value)) })
 	case "seed":
-		r.Seed = d.integer(path, raw)
+		r.Seed = d.Integer(path, raw)
 	case "presencePenalty":
-		r.PresencePenalty = d.number(path, raw)
+		r.PresencePenalty = d.Number(path, raw)
 	case "frequencyPenalty":
-		r.FrequencyPenalty = d.number(path, raw)
+		r.FrequencyPenalty = d.Number(path, raw)
 	case "responseLogprobs":
-		r.Logprobs = d.truth(path, raw)
+		r.Logprobs = d.Truth(path, raw)
 	case "logprobs":
-		r.TopLogprobs = d.integer(path, raw)
+		r.TopLogprobs = d.Integer(path, raw)
 	case "thinkingConfig":
 		d.message(path, raw, d.thinking)
 	default:
@@ -134,7 +134,7 @@ type formatDraft struct {
 func (f *formatDraft) member(d *requestDecoder, key string, raw []byte) bool {
 	switch key {
 	case "responseMimeType":
-		f.kind = d.text("generationConfig.responseMimeType", raw)
+		f.kind = d.Text("generationConfig.responseMimeType", raw)
 	case "responseSchema":
 		if !f.full {
 			f.schema = raw
@@ -166,14 +166,14 @@ func (f *formatDraft) format() llm.Format {
 	}
 	// text/x.enum and what the vendor may add.
 	var o object
-	o.open()
-	o.text("responseMimeType", f.kind)
+	o.Open()
+	o.Text("responseMimeType", f.kind)
 	switch {
 	case f.full:
-		o.raw("responseJsonSchema", f.schema)
+		o.Raw("responseJsonSchema", f.schema)
 	case f.schema != nil:
-		o.raw("responseSchema", f.schema)
+		o.Raw("responseSchema", f.schema)
 	}
-	o.end()
-	return llm.Format{Kind: llm.FormatOpaque, Extra: llm.Extras{{Dialect: llm.Gemini, Name: "format", Value: o.b}}}
+	o.End()
+	return llm.Format{Kind: llm.FormatOpaque, Extra: llm.Extras{{Dialect: llm.Gemini, Name: "format", Value: o.B}}}
 }

@@ -17,17 +17,17 @@ func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []stri
 	if r.Embed != nil {
 		return dst, nil, &llm.Problem{Kind: llm.Unsupported, Message: "generateContent makes no embeddings"}
 	}
-	e.open()
+	e.Open()
 	e.request()
-	e.end()
+	e.End()
 	if e.problem != nil {
 		return dst, nil, e.problem
 	}
-	return e.b, e.dropped, nil
+	return e.B, e.dropped, nil
 }
 
 func newEncoder(dst []byte, r *llm.Request, t dialect.Target) *requestEncoder {
-	e := &requestEncoder{object: object{dst}, r: r, t: t, names: map[string]string{}}
+	e := &requestEncoder{object: newObject(dst), r: r, t: t, names: map[string]string{}}
 	for i := range r.Messages {
 		for j := range r.Messages[i].Parts {
 			if c := r.Messages[i].Parts[j].Call; c != nil {
@@ -80,19 +80,19 @@ func hasFunctions(r *llm.Request) bool {
 func (e *requestEncoder) config() {
 	r := e.r
 	e.filledObject("generationConfig", func() {
-		e.optNumber("temperature", r.Temperature)
-		e.optNumber("topP", r.TopP)
-		e.optInt("topK", r.TopK)
-		e.optInt("candidateCount", r.N)
-		e.optInt("maxOutputTokens", r.MaxTokens)
+		e.OptNumber("temperature", r.Temperature)
+		e.OptNumber("topP", r.TopP)
+		e.OptInt("topK", r.TopK)
+		e.OptInt("candidateCount", r.N)
+		e.OptInt("maxOutputTokens", r.MaxTokens)
 		e.stop()
-		e.optInt("seed", r.Seed)
-		e.optNumber("presencePenalty", r.PresencePenalty)
-		e.optNumber("frequencyPenalty", r.FrequencyPenalty)
+		e.OptInt("seed", r.Seed)
+		e.OptNumber("presencePenalty", r.PresencePenalty)
+		e.OptNumber("frequencyPenalty", r.FrequencyPenalty)
 		if on, ok := r.Logprobs.Get(); ok {
-			e.truth("responseLogprobs", on)
+			e.Truth("responseLogprobs", on)
 		}
-		e.optInt("logprobs", r.TopLogprobs)
+		e.OptInt("logprobs", r.TopLogprobs)
 		e.format()
 		e.thinkingConfig()
 		e.extras(r.Extra, inConfig)
@@ -111,11 +111,11 @@ func (e *requestEncoder) stop() {
 		list = list[:maxStops]
 		e.drop("stop")
 	}
-	e.beginArray("stopSequences")
+	e.BeginArray("stopSequences")
 	for _, s := range list {
-		e.textElement(s)
+		e.Quoted(s)
 	}
-	e.endArray()
+	e.EndArray()
 }
 
 func (e *requestEncoder) format() {
@@ -125,18 +125,18 @@ func (e *requestEncoder) format() {
 	}
 	switch f.Kind {
 	case llm.FormatText:
-		e.text("responseMimeType", "text/plain")
+		e.Text("responseMimeType", "text/plain")
 	case llm.FormatJSON:
 		if hasFunctions(e.r) && !e.since(since3) && e.r.Dialect != llm.Gemini {
 			e.drop("response_format")
 			return
 		}
-		e.text("responseMimeType", jsonType)
+		e.Text("responseMimeType", jsonType)
 	case llm.FormatJSONSchema:
 		if e.throughTool {
 			return
 		}
-		e.text("responseMimeType", jsonType)
+		e.Text("responseMimeType", jsonType)
 		e.schema("response_format", f.Schema, schemaNames{full: "responseJsonSchema", older: "responseSchema"})
 	case llm.FormatOpaque:
 		raw := f.Extra.Get(llm.Gemini, "format")
@@ -144,10 +144,10 @@ func (e *requestEncoder) format() {
 			e.drop("response_format")
 			return
 		}
-		e.raw("responseMimeType", find(raw, "responseMimeType"))
+		e.Raw("responseMimeType", find(raw, "responseMimeType"))
 		for _, name := range [...]string{"responseSchema", "responseJsonSchema"} {
 			if schema := find(raw, name); schema != nil {
-				e.raw(name, schema)
+				e.Raw(name, schema)
 			}
 		}
 	}
@@ -163,11 +163,11 @@ func (e *requestEncoder) schema(at string, raw []byte, names schemaNames) {
 		return
 	}
 	if knowsJSONSchema(e.t.ID) {
-		e.raw(names.full, raw)
+		e.Raw(names.full, raw)
 		return
 	}
-	e.key(names.older)
-	s := openAPI{object: &e.object, root: raw, from: len(e.b), lost: func(keyword string) { e.drop(at + "." + keyword) }}
+	e.Key(names.older)
+	s := openAPI{object: &e.object, root: raw, from: len(e.B), lost: func(keyword string) { e.drop(at + "." + keyword) }}
 	s.schema(raw)
 }
 
@@ -182,7 +182,7 @@ func (e *requestEncoder) rest() {
 		case x.Name == inCalling+"streamFunctionCallArguments":
 			e.drop(x.Name) // arguments are read whole
 		case path == "":
-			e.raw(name, x.Value)
+			e.Raw(name, x.Value)
 		}
 	}
 	if r.User != "" {

@@ -12,7 +12,7 @@ import (
 func jsonSchema(raw []byte) llm.Raw {
 	var o object
 	o.jsonSchema(raw)
-	return o.b
+	return o.B
 }
 
 // counts are int64 in the .proto file, which proto JSON writes as strings.
@@ -23,11 +23,11 @@ var counts = map[string]bool{
 func (o *object) jsonSchema(raw []byte) {
 	w := scan.Over(raw)
 	if !w.Object() {
-		o.element(raw)
+		o.Element(raw)
 		return
 	}
 	nullable := isNullable(raw)
-	o.open()
+	o.Open()
 	for w.Member() {
 		key := camel(w.Key())
 		value := w.Value()
@@ -37,14 +37,14 @@ func (o *object) jsonSchema(raw []byte) {
 		case "nullable":
 		case "format":
 			if string(value) != `"enum"` { // says no more than the enum itself
-				o.raw(key, value)
+				o.Raw(key, value)
 			}
 		case "enum":
-			o.list(key, value, func(value []byte) { o.element(value) }, nullable, "null")
+			o.list(key, value, func(value []byte) { o.Element(value) }, nullable, "null")
 		case "anyOf":
 			o.list(key, value, o.jsonSchema, nullable, `{"type":"null"}`)
 		case "items":
-			o.key(key)
+			o.Key(key)
 			o.jsonSchema(value)
 		case "properties":
 			o.properties(key, value, o.jsonSchema)
@@ -52,10 +52,10 @@ func (o *object) jsonSchema(raw []byte) {
 			if text, ok := scan.Text(value); ok && counts[key] && scan.Validate([]byte(text)) == nil {
 				value = []byte(text)
 			}
-			o.raw(key, value)
+			o.Raw(key, value)
 		}
 	}
-	o.end()
+	o.End()
 }
 
 // list writes an array whose elements each writes, and one more element if the
@@ -63,47 +63,47 @@ func (o *object) jsonSchema(raw []byte) {
 func (o *object) list(name string, raw []byte, each func([]byte), nullable bool, null string) {
 	w := scan.Over(raw)
 	if !w.Array() {
-		o.raw(name, raw)
+		o.Raw(name, raw)
 		return
 	}
-	o.beginArray(name)
+	o.BeginArray(name)
 	for w.Element() {
 		each(w.Value())
 	}
 	if nullable {
-		o.element([]byte(null))
+		o.Element([]byte(null))
 	}
-	o.endArray()
+	o.EndArray()
 }
 
 // properties writes an object of schemas, whose names are the client's.
 func (o *object) properties(name string, raw []byte, each func([]byte)) {
 	w := scan.Over(raw)
 	if !w.Object() {
-		o.raw(name, raw)
+		o.Raw(name, raw)
 		return
 	}
-	o.begin(name)
+	o.Begin(name)
 	for w.Member() {
-		o.key(string(w.Key()))
+		o.Key(string(w.Key()))
 		each(w.Value())
 	}
-	o.end()
+	o.End()
 }
 
 func (o *object) schemaType(raw []byte, nullable bool) {
 	word, ok := scan.Text(raw)
 	switch word = strings.ToLower(word); {
 	case !ok:
-		o.raw("type", raw)
+		o.Raw("type", raw)
 	case word == "type_unspecified":
 	case nullable && word != "null":
-		o.beginArray("type")
-		o.textElement(word)
-		o.textElement("null")
-		o.endArray()
+		o.BeginArray("type")
+		o.Quoted(word)
+		o.Quoted("null")
+		o.EndArray()
 	default:
-		o.text("type", word)
+		o.Text("type", word)
 	}
 }
 

@@ -11,13 +11,13 @@ func (d *requestDecoder) thinking(key string, raw []byte) {
 	g, path := &d.r.Reasoning, "generationConfig.thinkingConfig."+key
 	switch key {
 	case "thinkingBudget":
-		g.Budget = d.integer(path, raw)
+		g.Budget = d.Integer(path, raw)
 	case "thinkingLevel":
 		if string(raw) != unsaidLevel {
-			g.Effort = llm.Some(strings.ToLower(d.text(path, raw)))
+			g.Effort = llm.Some(strings.ToLower(d.Text(path, raw)))
 		}
 	case "includeThoughts":
-		if show, ok := d.truth(path, raw).Get(); ok {
+		if show, ok := d.Truth(path, raw).Get(); ok {
 			g.Hidden = llm.Some(!show)
 		}
 	default:
@@ -37,19 +37,19 @@ func (e *requestEncoder) thinkingConfig() {
 		return
 	}
 	e.filledObject("thinkingConfig", func() {
-		from := len(e.b)
+		from := len(e.B)
 		if v >= since3 {
 			e.level()
 		} else {
 			e.budget()
 		}
 		hidden, told := g.Hidden.Get()
-		asks := len(e.b) > from || g.Effort.Set() || g.Budget.Set() || g.Enabled.Set() || g.Summary.Set()
+		asks := len(e.B) > from || g.Effort.Set() || g.Budget.Set() || g.Enabled.Set() || g.Summary.Set()
 		switch {
 		case told:
-			e.truth("includeThoughts", !hidden)
+			e.Truth("includeThoughts", !hidden)
 		case e.r.Dialect != llm.Gemini && asks && !g.Off():
-			e.truth("includeThoughts", true)
+			e.Truth("includeThoughts", true)
 		}
 		e.extras(e.r.Extra, inThinking)
 	})
@@ -65,7 +65,7 @@ func (e *requestEncoder) level() {
 	if budget, ok := g.Budget.Get(); ok && !g.Effort.Set() {
 		switch {
 		case e.r.Dialect == llm.Gemini: // still taken from clients that count
-			e.integer("thinkingBudget", budget)
+			e.Integer("thinkingBudget", budget)
 			return
 		case budget < 0:
 			return // the model decides, as it does unasked
@@ -79,7 +79,7 @@ func (e *requestEncoder) level() {
 	level, known := levels[word]
 	switch {
 	case e.r.Dialect == llm.Gemini && g.Effort.Set():
-		e.text("thinkingLevel", strings.ToUpper(word)) // the client's own word
+		e.Text("thinkingLevel", strings.ToUpper(word)) // the client's own word
 		return
 	case !known:
 		e.drop("reasoning.effort")
@@ -96,7 +96,7 @@ func (e *requestEncoder) level() {
 			level = "HIGH"
 		}
 	}
-	e.text("thinkingLevel", level)
+	e.Text("thinkingLevel", level)
 }
 
 // budgets are the bounds of thinkingBudget by kind of 2.5 model ("Thinking" in
@@ -114,22 +114,22 @@ func budgets(id string) (least, most int64) {
 func (e *requestEncoder) budget() {
 	g := &e.r.Reasoning
 	if budget, ok := g.Budget.Get(); ok && (budget < 0 || e.r.Dialect == llm.Gemini) {
-		e.integer("thinkingBudget", budget)
+		e.Integer("thinkingBudget", budget)
 		return
 	}
 	least, most := budgets(e.t.ID)
 	if g.Off() {
 		if strings.Contains(e.t.ID, "-pro") {
 			e.drop("reasoning.effort")
-			e.integer("thinkingBudget", least)
+			e.Integer("thinkingBudget", least)
 		} else {
-			e.integer("thinkingBudget", 0)
+			e.Integer("thinkingBudget", 0)
 		}
 		return
 	}
 	budget, ok := g.BudgetTokens(e.r.MaxTokens.Or(e.t.MaxOutput))
 	if ok {
-		e.integer("thinkingBudget", min(max(budget, least), most))
+		e.Integer("thinkingBudget", min(max(budget, least), most))
 	} else if g.Effort.Set() {
 		e.drop("reasoning.effort")
 	}

@@ -13,10 +13,10 @@ func (d *requestDecoder) tool(path string, raw []byte) {
 			return
 		}
 		var o object
-		o.open()
-		o.raw(key, value)
-		o.end()
-		d.r.Tools = append(d.r.Tools, llm.Tool{Extra: llm.Extras{{Dialect: llm.Gemini, Name: "tool", Value: o.b}}})
+		o.Open()
+		o.Raw(key, value)
+		o.End()
+		d.r.Tools = append(d.r.Tools, llm.Tool{Extra: llm.Extras{{Dialect: llm.Gemini, Name: "tool", Value: o.B}}})
 	})
 }
 
@@ -26,9 +26,9 @@ func (d *requestDecoder) function(path string, raw []byte) {
 	d.message(path, raw, func(key string, value []byte) {
 		switch key {
 		case "name":
-			t.Name = d.text(path+".name", value)
+			t.Name = d.Text(path+".name", value)
 		case "description":
-			t.Description = d.text(path+".description", value)
+			t.Description = d.Text(path+".description", value)
 		case "parameters":
 			if !full {
 				t.Schema = jsonSchema(value)
@@ -40,7 +40,7 @@ func (d *requestDecoder) function(path string, raw []byte) {
 		}
 	})
 	if t.Name == "" {
-		d.wrong(path+".name", "a non-empty string")
+		d.Wrong(path+".name", "a non-empty string")
 	}
 	d.r.Tools = append(d.r.Tools, t)
 }
@@ -59,7 +59,7 @@ func (d *requestDecoder) toolConfig(key string, raw []byte) {
 	d.message(path, raw, func(key string, value []byte) {
 		switch key {
 		case "mode":
-			switch d.text(path+".mode", value) {
+			switch d.Text(path+".mode", value) {
 			case "AUTO":
 				choice.Mode = llm.ChoiceAuto
 			case "ANY":
@@ -71,11 +71,11 @@ func (d *requestDecoder) toolConfig(key string, raw []byte) {
 				d.keep(inCalling+key, value)
 			case "", "MODE_UNSPECIFIED":
 			default:
-				d.wrong(path+".mode", `"AUTO", "ANY", "NONE" or "VALIDATED"`)
+				d.Wrong(path+".mode", `"AUTO", "ANY", "NONE" or "VALIDATED"`)
 			}
 		case "allowedFunctionNames":
 			names = value
-			d.list(path+"."+key, value, func(path string, value []byte) { allowed = append(allowed, d.text(path, value)) })
+			d.list(path+"."+key, value, func(path string, value []byte) { allowed = append(allowed, d.Text(path, value)) })
 		default:
 			d.keep(inCalling+key, value)
 		}

@@ -13,16 +13,16 @@ func (e *requestEncoder) tools() {
 		function := func(write func()) {
 			if !open {
 				open = true
-				e.open()
-				e.beginArray("functionDeclarations")
+				e.Open()
+				e.BeginArray("functionDeclarations")
 			}
 			write()
 		}
 		closed := func() {
 			if open {
 				open = false
-				e.endArray()
-				e.end()
+				e.EndArray()
+				e.End()
 			}
 		}
 		for i := range e.r.Tools {
@@ -37,7 +37,7 @@ func (e *requestEncoder) tools() {
 				continue
 			}
 			closed()
-			e.element(raw)
+			e.Element(raw)
 		}
 		if e.throughTool {
 			function(e.schemaTool)
@@ -49,29 +49,29 @@ func (e *requestEncoder) tools() {
 // filledArray writes an array member whose elements fill writes, and nothing if
 // they are none.
 func (o *object) filledArray(name string, fill func()) {
-	from := len(o.b)
-	o.beginArray(name)
-	empty := len(o.b)
-	if fill(); len(o.b) == empty {
-		o.b = o.b[:from]
+	from := len(o.B)
+	o.BeginArray(name)
+	empty := len(o.B)
+	if fill(); len(o.B) == empty {
+		o.B = o.B[:from]
 		return
 	}
-	o.endArray()
+	o.EndArray()
 }
 
 func (e *requestEncoder) function(at string, t *llm.Tool) {
-	e.open()
-	e.text("name", t.Name)
-	e.textIf("description", t.Description)
+	e.Open()
+	e.Text("name", t.Name)
+	e.TextIf("description", t.Description)
 	e.schema(at+".parameters", t.Schema, parameterNames)
 	for i := range t.Extra {
 		if x := &t.Extra[i]; x.Dialect == llm.Gemini {
-			e.raw(x.Name, x.Value)
+			e.Raw(x.Name, x.Value)
 		} else {
 			e.drop(at + "." + x.Name)
 		}
 	}
-	e.end()
+	e.End()
 	if t.Strict.Or(false) {
 		e.drop(at + ".strict")
 	}
@@ -84,11 +84,11 @@ var parameterNames = schemaNames{full: "parametersJsonSchema", older: "parameter
 
 // schemaTool is the tool whose input is the structured answer.
 func (e *requestEncoder) schemaTool() {
-	e.open()
-	e.text("name", dialect.SchemaTool)
-	e.text("description", "Give the final answer in this form.")
+	e.Open()
+	e.Text("name", dialect.SchemaTool)
+	e.Text("description", "Give the final answer in this form.")
 	e.schema("response_format", e.r.Format.Schema, parameterNames)
-	e.end()
+	e.End()
 }
 
 // toolConfig writes the choice among tools. With structured output through a
@@ -102,7 +102,7 @@ func (e *requestEncoder) toolConfig() {
 		e.filledObject("functionCallingConfig", func() {
 			mode := choice.Mode
 			if e.throughTool && mode != llm.ChoiceNamed {
-				e.text("mode", "ANY")
+				e.Text("mode", "ANY")
 				if mode == llm.ChoiceNone {
 					e.allowed(dialect.SchemaTool)
 				}
@@ -111,15 +111,15 @@ func (e *requestEncoder) toolConfig() {
 			validated := extra.Get(llm.Gemini, inCalling+"mode")
 			switch {
 			case mode == llm.ChoiceAuto && validated != nil:
-				e.raw("mode", validated)
+				e.Raw("mode", validated)
 			case mode == llm.ChoiceAuto:
-				e.text("mode", "AUTO")
+				e.Text("mode", "AUTO")
 			case mode == llm.ChoiceNone:
-				e.text("mode", "NONE")
+				e.Text("mode", "NONE")
 			case mode == llm.ChoiceRequired:
-				e.text("mode", "ANY")
+				e.Text("mode", "ANY")
 			case mode == llm.ChoiceNamed:
-				e.text("mode", "ANY")
+				e.Text("mode", "ANY")
 				e.allowed(choice.Name)
 			case mode == llm.ChoiceOpaque:
 				e.drop("tool_choice")
@@ -127,7 +127,7 @@ func (e *requestEncoder) toolConfig() {
 			for i := range extra {
 				path, name := place(extra[i].Name)
 				if extra[i].Dialect == llm.Gemini && path == inCalling && name != "mode" && name != "streamFunctionCallArguments" {
-					e.raw(name, extra[i].Value)
+					e.Raw(name, extra[i].Value)
 				}
 			}
 		})
@@ -136,7 +136,7 @@ func (e *requestEncoder) toolConfig() {
 }
 
 func (e *requestEncoder) allowed(name string) {
-	e.beginArray("allowedFunctionNames")
-	e.textElement(name)
-	e.endArray()
+	e.BeginArray("allowedFunctionNames")
+	e.Quoted(name)
+	e.EndArray()
 }

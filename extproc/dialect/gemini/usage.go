@@ -107,20 +107,20 @@ func audio(raw []byte) (n llm.Opt[llm.Tokens]) {
 // usage writes a usage object.
 func (o *object) usage(u *llm.Usage) {
 	tools, _ := count(u.Extra.Get(llm.Gemini, "toolUsePromptTokenCount")).Get()
-	o.begin("usageMetadata")
-	o.integer("promptTokenCount", int64(max(0, u.Input.Or(0)-tools)))
+	o.Begin("usageMetadata")
+	o.Integer("promptTokenCount", int64(max(0, u.Input.Or(0)-tools)))
 	if n, ok := u.Output.Get(); ok {
-		o.integer("candidatesTokenCount", int64(max(0, n-u.Reasoning.Or(0))))
+		o.Integer("candidatesTokenCount", int64(max(0, n-u.Reasoning.Or(0))))
 	}
-	o.integer("totalTokenCount", int64(u.Total()))
+	o.Integer("totalTokenCount", int64(u.Total()))
 	o.tokens("cachedContentTokenCount", u.CacheRead)
 	o.tokens("thoughtsTokenCount", u.Reasoning)
 	o.extras(u.Extra, "")
-	o.end()
+	o.End()
 }
 
 func (o *object) tokens(name string, n llm.Opt[llm.Tokens]) {
 	if v, ok := n.Get(); ok {
-		o.integer(name, int64(v))
+		o.Integer(name, int64(v))
 	}
 }

@@ -137,7 +137,7 @@ func (w *writer) extra(dst []byte, ev llm.Event) []byte {
 		dst = w.wholeCalls(dst, c)
 		o, from := w.begin(dst)
 		o.beginContent()
-		o.element(x.Value)
+		o.Element(x.Value)
 		o.endContent()
 		return w.end(o, from, c)
 	default:
@@ -167,13 +167,13 @@ func (w *writer) ends(dst []byte) []byte {
 	from := len(dst)
 	o := w.open(dst)
 	if !w.blocked || w.said() {
-		o.beginArray("candidates")
+		o.BeginArray("candidates")
 		for i := range w.choices {
 			if w.choices[i].finished {
 				w.choices[i].last(&o)
 			}
 		}
-		o.endArray()
+		o.EndArray()
 	}
 	return w.send(o, from)
 }
@@ -182,9 +182,9 @@ func (w *writer) ends(dst []byte) []byte {
 // no more to say it has an empty text, as the vendor's own streams end: SDKs
 // record no turn that has a chunk without parts.
 func (c *written) last(o *object) {
-	o.open()
+	o.Open()
 	o.beginContent()
-	empty := len(o.b)
+	empty := len(o.B)
 	word := finishWord(&c.finish)
 	for i := range c.calls {
 		if k := &c.calls[i]; k.broken() {
@@ -193,20 +193,20 @@ func (c *written) last(o *object) {
 			o.heldCall(k)
 		}
 	}
-	if c.said && len(o.b) == empty {
-		o.open()
-		o.text("text", "")
-		o.end()
+	if c.said && len(o.B) == empty {
+		o.Open()
+		o.Text("text", "")
+		o.End()
 	}
 	o.endContent()
-	o.text("finishReason", word)
+	o.Text("finishReason", word)
 	c.beside(o)
-	o.end()
+	o.End()
 }
 
 // beside writes what stands beside a candidate's content.
 func (c *written) beside(o *object) {
-	o.integer("index", int64(c.index))
+	o.Integer("index", int64(c.index))
 	o.extras(c.extras, inCandidate)
 	if len(c.probs) > 0 {
 		o.logprobs(c.probs)
@@ -285,23 +285,23 @@ func (w *writer) separator() string {
 }
 
 func (w *writer) open(dst []byte) object {
-	return object{append(append(dst, w.separator()...), '{')}
+	return newObject(append(append(dst, w.separator()...), '{'))
 }
 
 // begin begins a chunk with one candidate; end ends both.
 func (w *writer) begin(dst []byte) (o object, from int) {
 	from = len(dst)
 	o = w.open(dst)
-	o.beginArray("candidates")
-	o.open()
+	o.BeginArray("candidates")
+	o.Open()
 	return o, from
 }
 
 func (w *writer) end(o object, from int, c *written) []byte {
 	c.said = true
 	c.beside(&o)
-	o.end()
-	o.endArray()
+	o.End()
+	o.EndArray()
 	return w.send(o, from)
 }
 
@@ -317,13 +317,13 @@ func (w *writer) send(o object, from int) []byte {
 		w.tail = w.makeTail()
 	}
 	if len(w.tail) > 0 {
-		o.element(w.tail)
+		o.Element(w.tail)
 	}
-	o.end()
+	o.End()
 	if w.reply.Array {
-		return o.b
+		return o.B
 	}
-	return append(oneLine(o.b, from), "\n\n"...)
+	return append(oneLine(o.B, from), "\n\n"...)
 }
 
 // makeTail writes the members that all chunks repeat, without braces.
@@ -339,11 +339,11 @@ func (w *writer) makeTail() []byte {
 
 // answerTail has createTime only where the provider or the gateway knows one.
 func answerTail(model string, created int64, id string) []byte {
-	o := object{[]byte("{")}
-	o.text("modelVersion", model)
+	o := newObject([]byte("{"))
+	o.Text("modelVersion", model)
 	if created > 0 {
-		o.text("createTime", time.Unix(created, 0).UTC().Format(time.RFC3339))
+		o.Text("createTime", time.Unix(created, 0).UTC().Format(time.RFC3339))
 	}
-	o.text("responseId", id)
-	return o.b[1:]
+	o.Text("responseId", id)
+	return o.B[1:]
 }

@@ -17,8 +17,8 @@ func EncodeAnswer(dst []byte, events []llm.Event, r dialect.Reply) []byte {
 	for i := range events {
 		g.add(&events[i])
 	}
-	o := object{dst}
-	o.b = append(o.b, '{')
+	o := newObject(dst)
+	o.B = append(o.B, '{')
 	o.Text("id", g.id)
 	o.Text("object", "chat.completion")
 	o.Integer("created", g.created)
@@ -32,8 +32,8 @@ func EncodeAnswer(dst []byte, events []llm.Event, r dialect.Reply) []byte {
 		o.usage(&g.usage)
 	}
 	o.extras(g.extra, "")
-	o.b = append(o.b, '}')
-	return o.b
+	o.B = append(o.B, '}')
+	return o.B
 }
 
 // gathering collects events by choice.

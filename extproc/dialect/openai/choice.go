@@ -215,7 +215,7 @@ func (a *answer) images(c *choice, raw []byte) {
 		for ok := w.Object(); ok && w.Member(); {
 			if string(w.Key()) == "image_url" {
 				var f fields
-				if m := f.media("images", "image_url", w.Value()); m != nil && f.problem == nil {
+				if m := f.media("images", "image_url", w.Value()); m != nil && f.Problem == nil {
 					c.carried = true
 					a.emit(llm.Event{Kind: llm.MediaPart, Choice: c.index, Media: m})
 				}

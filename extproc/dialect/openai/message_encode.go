@@ -20,7 +20,7 @@ func (e *requestEncoder) messages() {
 	var media []llm.Part
 	for i := range e.r.Messages {
 		m := &e.r.Messages[i]
-		path := "messages[" + strconv.Itoa(i) + "]"
+		path := "messages." + strconv.Itoa(i)
 		rest := *m
 		rest.Parts = nil
 		for j := range m.Parts {

@@ -151,8 +151,8 @@ func joined(parts []llm.Part) (text string, ok bool) {
 
 // without takes out the top-level members that a provider refuses.
 func (e *requestEncoder) without(from int, refused []string) {
-	body := e.b[from:]
-	kept := object{make([]byte, 0, len(body))}
+	body := e.B[from:]
+	kept := newObject(make([]byte, 0, len(body)))
 	kept.Open()
 	w := scan.Over(body)
 	for ok := w.Object(); ok && w.Member(); {
@@ -165,7 +165,7 @@ func (e *requestEncoder) without(from int, refused []string) {
 		kept.Raw(name, value)
 	}
 	kept.End()
-	e.b = append(e.b[:from], kept.b...)
+	e.B = append(e.B[:from], kept.B...)
 }
 
 // signature reads the member extra_content of a call or message, in which

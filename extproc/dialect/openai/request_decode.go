@@ -14,8 +14,8 @@ func DecodeRequest(body []byte) (*llm.Request, *llm.Problem) {
 	}
 	d := requestDecoder{r: &llm.Request{Dialect: llm.OpenAI}}
 	d.Object("the request body", body, d.member)
-	if d.problem != nil {
-		return nil, d.problem
+	if d.Problem != nil {
+		return nil, d.Problem
 	}
 	d.r.WantsUsage = d.r.WantsUsage && d.r.Stream
 	return d.r, nil

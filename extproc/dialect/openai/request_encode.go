@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"strconv"
 	"cmp"
 	"slices"
 
@@ -14,11 +15,11 @@ import (
 // goes back, cache breakpoints, top_k, members unknown here) are left out and
 // named where the target is OpenAI itself, which refuses them.
 func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []string, *llm.Problem) {
-	e := requestEncoder{object: object{dst}, r: r, t: t}
+	e := requestEncoder{object: newObject(dst), r: r, t: t}
 	if t.Quirks != nil {
 		e.q = *t.Quirks
 	}
-	e.b = append(e.b, '{')
+	e.B = append(e.B, '{')
 	e.Text("model", t.ID)
 	e.messages()
 	e.tools()
@@ -26,11 +27,11 @@ func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []stri
 	e.shape()
 	e.stream()
 	e.rest()
-	e.b = append(e.b, '}')
+	e.B = append(e.B, '}')
 	if len(e.q.Refuses) > 0 {
 		e.without(len(dst), e.q.Refuses)
 	}
-	return e.b, e.dropped, nil
+	return e.B, e.dropped, nil
 }
 
 type requestEncoder struct {
@@ -76,14 +77,18 @@ func (e *requestEncoder) tools() {
 		e.schemaTool()
 		return
 	}
-	if len(e.r.Tools) > 0 {
-		e.BeginArray("tools")
-		for i := range e.r.Tools {
-			e.tool(&e.r.Tools[i])
-		}
+	from := len(e.B)
+	e.BeginArray("tools")
+	empty := len(e.B)
+	for i := range e.r.Tools {
+		e.tool("tools."+strconv.Itoa(i), &e.r.Tools[i])
+	}
+	if len(e.B) == empty {
+		e.B = e.B[:from] // the API refuses an empty list
+	} else {
 		e.EndArray()
 	}
-	if len(e.r.Tools) == 0 && (e.t.Genuine || e.r.Dialect != llm.OpenAI) {
+	if len(e.B) == from && (e.t.Genuine || e.r.Dialect != llm.OpenAI) {
 		return // OpenAI refuses a choice among no tools
 	}
 	switch c := &e.r.ToolChoice; c.Mode {
@@ -110,12 +115,12 @@ func (e *requestEncoder) tools() {
 	e.OptTruth("parallel_tool_calls", e.r.ParallelToolCalls)
 }
 
-func (e *requestEncoder) tool(t *llm.Tool) {
+func (e *requestEncoder) tool(path string, t *llm.Tool) {
 	if t.Name == "" {
 		if raw := t.Extra.Get(llm.OpenAI, "tool"); raw != nil {
 			e.Element(raw)
 		} else {
-			e.drop("tools")
+			e.drop(path)
 		}
 		return
 	}
@@ -126,10 +131,10 @@ func (e *requestEncoder) tool(t *llm.Tool) {
 	e.TextIf("description", t.Description)
 	e.RawIf("parameters", t.Schema)
 	e.OptTruth("strict", t.Strict)
-	e.more(t.Extra, inFunction, "tools")
+	e.more(t.Extra, inFunction, path)
 	e.End()
-	e.more(t.Extra, "", "tools")
-	if t.Cache != nil && !e.refused("tools.cache_control") {
+	e.more(t.Extra, "", path)
+	if t.Cache != nil && !e.refused(path + ".cache_control") {
 		e.Raw("cache_control", t.Cache)
 	}
 	e.End()
@@ -154,7 +159,7 @@ func (e *requestEncoder) sampling() {
 		e.BeginArray("stop")
 		for _, s := range r.Stop {
 			e.Comma()
-			e.b = scan.AppendQuoted(e.b, s)
+			e.B = scan.AppendQuoted(e.B, s)
 		}
 		e.EndArray()
 	}

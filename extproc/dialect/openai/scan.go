@@ -2,6 +2,7 @@ package openai
 
 import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -142,7 +143,7 @@ func (s *scanner) integer(name string, low, high int64) int64 {
 	}
 	n, ok := scan.Int(raw)
 	if !ok || n < low || n > high {
-		s.problem = outside(name, low, high)
+		s.problem = members.Outside(name, low, high)
 		return -1
 	}
 	return n

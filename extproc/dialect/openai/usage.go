@@ -124,17 +124,17 @@ type class struct {
 }
 
 func (o *object) details(name, path string, more llm.Extras, classes ...class) {
-	from := len(o.b)
+	from := len(o.B)
 	o.Begin(name)
-	empty := len(o.b)
+	empty := len(o.B)
 	for _, c := range classes {
 		if n, ok := c.count.Get(); ok {
 			o.Integer(c.name, int64(n))
 		}
 	}
 	o.extras(more, path)
-	if len(o.b) == empty {
-		o.b = o.b[:from]
+	if len(o.B) == empty {
+		o.B = o.B[:from]
 		return
 	}
 	o.End()

@@ -114,7 +114,7 @@ func (w *writer) chunk(dst []byte) (o object, from int) {
 	}
 	from = len(dst)
 	dst = append(dst, "data: "...)
-	return object{append(dst, w.head...)}, from
+	return newObject(append(dst, w.head...)), from
 }
 
 func (w *writer) makeHead() []byte {
@@ -131,7 +131,7 @@ func (w *writer) makeHead() []byte {
 	o.Integer("created", w.created)
 	o.Text("model", w.reply.Model)
 	o.extras(w.tops, "")
-	return o.b
+	return o.B
 }
 
 // send ends a chunk. A line end can only come from raw JSON, where it is white
@@ -141,7 +141,7 @@ func (w *writer) send(o object, from int) []byte {
 	w.pending = w.pending[:0]
 	o.End()
 	for _, lineEnd := range [...]byte{'\n', '\r'} {
-		for text := o.b[from:]; ; {
+		for text := o.B[from:]; ; {
 			i := bytes.IndexByte(text, lineEnd)
 			if i < 0 {
 				break
@@ -149,7 +149,7 @@ func (w *writer) send(o object, from int) []byte {
 			text[i] = ' '
 		}
 	}
-	return append(o.b, "\n\n"...)
+	return append(o.B, "\n\n"...)
 }
 
 // delta writes an event of a choice as a chunk of its own.

@@ -39,11 +39,11 @@ func errorMembers(o *object, p *llm.Problem, generation string) {
 			for ok := inner.Object(); ok && inner.Member(); {
 				switch key := string(inner.Key()); key {
 				case "code", "message", "param":
-					o.raw(key, inner.Value())
+					o.Raw(key, inner.Value())
 				}
 			}
 		}
-		o.raw(name, value)
+		o.Raw(name, value)
 	}
 }
 

@@ -18,13 +18,13 @@ func (d *requestDecoder) conversation() {
 		d.r.Messages = append(d.r.Messages, llm.Message{Role: llm.User, Parts: []llm.Part{{Kind: llm.Text, Text: text}}})
 		return
 	}
-	d.array("input", d.input, d.item)
+	d.Array("input", d.input, d.item)
 	d.unsigned()
 }
 
 func (d *requestDecoder) item(path string, raw []byte) {
 	var kind, role []byte
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type":
 			kind = value
@@ -79,11 +79,11 @@ func (d *requestDecoder) message(path string, raw []byte) {
 		m     llm.Message
 		known bool
 	)
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type", "id", "status":
 		case "role":
-			m.Role, known = roles[d.text(path+".role", value)]
+			m.Role, known = roles[d.Text(path+".role", value)]
 		case "content":
 			m.Parts = d.content(path+".content", value)
 		default:
@@ -93,7 +93,7 @@ func (d *requestDecoder) message(path string, raw []byte) {
 		}
 	})
 	if !known {
-		d.wrong(path+".role", `"system", "developer", "user" or "assistant"`)
+		d.Wrong(path+".role", `"system", "developer", "user" or "assistant"`)
 	}
 	if m.Role != llm.Assistant {
 		d.r.Messages = append(d.r.Messages, m)
@@ -107,9 +107,9 @@ func (d *requestDecoder) message(path string, raw []byte) {
 
 func (d *requestDecoder) content(path string, raw []byte) (parts []llm.Part) {
 	if scan.KindOf(raw) == scan.String {
-		return []llm.Part{{Kind: llm.Text, Text: d.text(path, raw)}}
+		return []llm.Part{{Kind: llm.Text, Text: d.Text(path, raw)}}
 	}
-	d.array(path, raw, func(path string, value []byte) {
+	d.Array(path, raw, func(path string, value []byte) {
 		parts = append(parts, d.part(path, value))
 	})
 	return parts
@@ -130,11 +130,11 @@ func (d *requestDecoder) part(path string, raw []byte) llm.Part {
 		ofImage, ofFile bool // members of either came
 		odd             bool // a text that is none
 	)
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		at := path + "." + key
 		switch key {
 		case "type":
-			kind = d.text(at, value)
+			kind = d.Text(at, value)
 		case "text", "refusal":
 			text, ok := scan.Text(value)
 			p.Text, odd = text, odd || !ok
@@ -160,7 +160,7 @@ func (d *requestDecoder) part(path string, raw []byte) llm.Part {
 	p.Kind, ok = partKinds[kind]
 	isMedia := p.Kind == llm.Image || p.Kind == llm.File
 	if ok && odd {
-		d.wrong(path+".text", "a string")
+		d.Wrong(path+".text", "a string")
 	}
 	if !ok || isMedia == (media == llm.Media{}) || isMedia && p.Text != "" || p.Kind == llm.Image && ofFile || p.Kind == llm.File && ofImage {
 		return llm.Part{Kind: llm.OpaquePart, Extra: llm.Extras{extra("part", raw)}}
@@ -190,16 +190,16 @@ func (d *requestDecoder) call(path string, raw []byte, custom bool) {
 	c := &llm.ToolCall{FreeText: custom}
 	p := llm.Part{Kind: llm.Call, Call: c, Thought: d.signed}
 	d.signed = nil
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type", "id", "status":
 		case "call_id":
-			c.ID = d.text(path+".call_id", value)
+			c.ID = d.Text(path+".call_id", value)
 		case "name":
-			c.Name = d.text(path+".name", value)
+			c.Name = d.Text(path+".name", value)
 		case "arguments", "input":
 			if c.Args = string(value); scan.KindOf(value) == scan.String {
-				c.Args = d.text(path, value)
+				c.Args = d.Text(path, value)
 			}
 		default:
 			if !isEmpty(value) {
@@ -216,13 +216,13 @@ func (d *requestDecoder) call(path string, raw []byte, custom bool) {
 func (d *requestDecoder) result(path string, raw []byte) {
 	r := &llm.ToolResult{}
 	p := llm.Part{Kind: llm.Result, Result: r}
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type", "id", "status":
 		case "call_id":
-			r.ID = d.text(path+".call_id", value)
+			r.ID = d.Text(path+".call_id", value)
 		case "name":
-			r.Name = d.text(path+".name", value)
+			r.Name = d.Text(path+".name", value)
 		case "output":
 			if r.Parts = d.content(path+".output", value); len(r.Parts) == 1 && isBlank(&r.Parts[0]) {
 				r.Parts = nil

@@ -15,14 +15,14 @@ func (e *requestEncoder) messages() {
 	list, first := e.r.Messages, 0
 	if len(list) > 0 && list[0].Role == llm.System && isPlain(list[0].Parts) && list[0].Parts[0].Text != "" && len(list[0].Extra) == 0 {
 		first = 1
-		e.text("instructions", list[0].Parts[0].Text)
+		e.Text("instructions", list[0].Parts[0].Text)
 		e.named("messages.0", &list[0])
 	}
-	e.beginArray("input")
+	e.BeginArray("input")
 	for i := first; i < len(list); i++ {
 		e.message("messages."+strconv.Itoa(i), &list[i])
 	}
-	e.endArray()
+	e.EndArray()
 }
 
 // isPlain tells whether a message is one text and nothing else.
@@ -62,7 +62,7 @@ func (e *requestEncoder) message(path string, m *llm.Message) {
 			e.result(path, p)
 		default:
 			if raw := p.Extra.Get(llm.Responses, "item"); raw != nil {
-				e.element(raw)
+				e.Element(raw)
 				break
 			}
 			n = contentRun(parts)
@@ -95,7 +95,7 @@ func sameItem(a, b llm.Extras) bool { return bytes.Equal(around(a), around(b)) }
 func around(list llm.Extras) []byte {
 	var o object
 	o.extras(list, inMessage)
-	return o.b
+	return o.B
 }
 
 var roleNames = [...]string{
@@ -105,14 +105,14 @@ var roleNames = [...]string{
 // content writes a message item; one plain text is written as a string. A
 // message of which nothing can be said is left out.
 func (e *requestEncoder) content(path string, m *llm.Message, parts []llm.Part) {
-	from := len(e.b)
+	from := len(e.B)
 	role := m.Role
 	if role == llm.Developer && e.q.SystemRole {
 		role = llm.System
 	}
-	e.open()
-	e.text("type", "message")
-	e.text("role", roleNames[role])
+	e.Open()
+	e.Text("type", "message")
+	e.Text("role", roleNames[role])
 	if len(parts) > 0 {
 		e.extras(parts[0].Extra, inMessage)
 	}
@@ -120,21 +120,21 @@ func (e *requestEncoder) content(path string, m *llm.Message, parts []llm.Part) 
 		e.extras(m.Extra, inMessage)
 	}
 	if len(parts) == 1 && parts[0].Kind == llm.Text && parts[0].Cache == nil && len(around(parts[0].Extra)) == 0 && len(parts[0].Extra) == 0 {
-		e.text("content", parts[0].Text)
-		e.end()
+		e.Text("content", parts[0].Text)
+		e.End()
 		return
 	}
-	e.beginArray("content")
-	empty := len(e.b)
+	e.BeginArray("content")
+	empty := len(e.B)
 	for i := range parts {
 		e.part(path+".content", role, &parts[i])
 	}
-	if len(parts) > 0 && len(e.b) == empty {
-		e.b = e.b[:from]
+	if len(parts) > 0 && len(e.B) == empty {
+		e.B = e.B[:from]
 		return
 	}
-	e.endArray()
-	e.end()
+	e.EndArray()
+	e.End()
 }
 
 // part writes a part of a message or a tool's output.
@@ -142,7 +142,7 @@ func (e *requestEncoder) part(path string, role llm.Role, p *llm.Part) {
 	switch p.Kind {
 	case llm.OpaquePart:
 		if raw := p.Extra.Get(llm.Responses, "part"); raw != nil {
-			e.element(raw)
+			e.Element(raw)
 		} else {
 			e.drop(path)
 		}
@@ -151,21 +151,21 @@ func (e *requestEncoder) part(path string, role llm.Role, p *llm.Part) {
 		e.drop(path + ".audio")
 		return
 	}
-	e.open()
+	e.Open()
 	switch p.Kind {
 	case llm.Text:
 		if role == llm.Assistant {
-			e.text("type", "output_text")
+			e.Text("type", "output_text")
 		} else {
-			e.text("type", "input_text")
+			e.Text("type", "input_text")
 		}
-		e.text("text", p.Text)
+		e.Text("text", p.Text)
 		if role == llm.Assistant && p.Extra.Get(llm.Responses, "annotations") == nil {
-			e.word("annotations", "[]")
+			e.Word("annotations", "[]")
 		}
 	case llm.RefusalText:
-		e.text("type", "refusal")
-		e.text("refusal", p.Text)
+		e.Text("type", "refusal")
+		e.Text("refusal", p.Text)
 	case llm.Image:
 		e.image(p.Media)
 	case llm.File:
@@ -175,39 +175,39 @@ func (e *requestEncoder) part(path string, role llm.Role, p *llm.Part) {
 	if p.Cache != nil {
 		e.drop(path + ".cache_control")
 	}
-	e.end()
+	e.End()
 }
 
 func (e *requestEncoder) image(m *llm.Media) {
-	e.text("type", "input_image")
-	e.textIf("file_id", m.FileID)
+	e.Text("type", "input_image")
+	e.TextIf("file_id", m.FileID)
 	switch {
 	case m.Base64 != "" && m.Type == "":
-		e.text("image_url", "data:image/png;base64,"+m.Base64) // vendors look at the bytes
+		e.Text("image_url", "data:image/png;base64,"+m.Base64) // vendors look at the bytes
 	default:
-		e.textIf("image_url", mediaURL(m))
+		e.TextIf("image_url", mediaURL(m))
 	}
-	e.textIf("detail", m.Detail)
+	e.TextIf("detail", m.Detail)
 }
 
 // file writes a file; this API wants a name with its bytes.
 func (e *requestEncoder) file(m *llm.Media) {
-	e.text("type", "input_file")
-	e.textIf("file_id", m.FileID)
+	e.Text("type", "input_file")
+	e.TextIf("file_id", m.FileID)
 	name := m.Name
 	if name == "" && m.Base64 != "" && e.r.Dialect != llm.Responses {
 		if name = "document"; m.Type == "application/pdf" {
 			name = "document.pdf"
 		}
 	}
-	e.textIf("filename", name)
+	e.TextIf("filename", name)
 	switch {
 	case m.Base64 != "" || strings.HasPrefix(m.URL, "data:"):
-		e.text("file_data", mediaURL(m))
+		e.Text("file_data", mediaURL(m))
 	default:
-		e.textIf("file_url", m.URL)
+		e.TextIf("file_url", m.URL)
 	}
-	e.textIf("detail", m.Detail)
+	e.TextIf("detail", m.Detail)
 }
 
 // mediaURL is the reverse of setMedia.
@@ -223,25 +223,25 @@ func mediaURL(m *llm.Media) string {
 
 func (e *requestEncoder) call(path string, p *llm.Part) {
 	c := p.Call
-	e.open()
+	e.Open()
 	if c.Custom || c.FreeText {
 		e.custom = append(e.custom, c.ID)
 		input := c.Args
 		if c.FreeText {
 			input = unwrap(c.Args)
 		}
-		e.text("type", "custom_tool_call")
-		e.text("call_id", c.ID)
-		e.text("name", c.Name)
-		e.text("input", input)
+		e.Text("type", "custom_tool_call")
+		e.Text("call_id", c.ID)
+		e.Text("name", c.Name)
+		e.Text("input", input)
 	} else {
-		e.text("type", "function_call")
-		e.text("call_id", c.ID)
-		e.text("name", c.Name)
-		e.text("arguments", c.Args)
+		e.Text("type", "function_call")
+		e.Text("call_id", c.ID)
+		e.Text("name", c.Name)
+		e.Text("arguments", c.Args)
 	}
 	e.more(p.Extra, path+".tool_calls")
-	e.end()
+	e.End()
 	if p.Thought != nil {
 		e.drop(path + ".reasoning")
 	}
@@ -256,26 +256,26 @@ func (e *requestEncoder) result(path string, p *llm.Part) {
 	if slices.Contains(e.custom, r.ID) {
 		kind = "custom_tool_call_output"
 	}
-	e.open()
-	e.text("type", kind)
-	e.text("call_id", r.ID)
+	e.Open()
+	e.Text("type", kind)
+	e.Text("call_id", r.ID)
 	if e.r.Dialect == llm.Responses { // others repeat the name of the call
-		e.textIf("name", r.Name)
+		e.TextIf("name", r.Name)
 	}
 	switch {
 	case len(r.Parts) == 0:
-		e.text("output", "")
+		e.Text("output", "")
 	case isPlain(r.Parts):
-		e.text("output", r.Parts[0].Text)
+		e.Text("output", r.Parts[0].Text)
 	default:
-		e.beginArray("output")
+		e.BeginArray("output")
 		for i := range r.Parts {
 			e.part(path+".content", llm.User, &r.Parts[i])
 		}
-		e.endArray()
+		e.EndArray()
 	}
 	e.more(p.Extra, path)
-	e.end()
+	e.End()
 	if p.Cache != nil {
 		e.drop(path + ".cache_control")
 	}

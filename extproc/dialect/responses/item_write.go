@@ -58,8 +58,8 @@ func (w *writer) open(kind itemKind) *openItem {
 // added announces an item.
 func (w *writer) added(k *openItem) {
 	if w.event("response.output_item.added") {
-		w.integer("output_index", int64(k.output))
-		w.key("item")
+		w.Integer("output_index", int64(k.output))
+		w.Key("item")
 		k.write(&w.object, "in_progress")
 		w.send()
 	}
@@ -69,52 +69,52 @@ func (w *writer) added(k *openItem) {
 func (w *writer) done(k *openItem, status string) {
 	var o object
 	k.write(&o, status)
-	w.keep(k.output, o.b)
+	w.keep(k.output, o.B)
 }
 
 func (w *writer) keep(output int, item []byte) {
 	w.output[output] = item
 	w.kept += len(item)
 	if w.event("response.output_item.done") {
-		w.integer("output_index", int64(output))
-		w.raw("item", item)
+		w.Integer("output_index", int64(output))
+		w.Raw("item", item)
 		w.send()
 	}
 }
 
 // write writes the item as it stands.
 func (k *openItem) write(o *object, status string) {
-	o.open()
-	o.text("id", k.id)
+	o.Open()
+	o.Text("id", k.id)
 	switch k.kind {
 	case messageItem:
-		o.text("type", "message")
-		o.text("status", status)
-		o.text("role", "assistant")
-		o.array("content", k.content)
+		o.Text("type", "message")
+		o.Text("status", status)
+		o.Text("role", "assistant")
+		o.Array("content", k.content)
 	case reasoningItem:
-		o.text("type", "reasoning")
-		o.array("summary", k.summary)
+		o.Text("type", "reasoning")
+		o.Array("summary", k.summary)
 		if len(k.content) > 0 {
-			o.array("content", k.content)
+			o.Array("content", k.content)
 		}
 		if status != "in_progress" {
-			o.textIf("encrypted_content", k.opaque())
+			o.TextIf("encrypted_content", k.opaque())
 		}
 	case functionItem:
-		o.text("type", "function_call")
-		o.text("status", status)
-		o.text("arguments", string(k.args))
-		o.text("call_id", k.callID)
-		o.text("name", k.name)
+		o.Text("type", "function_call")
+		o.Text("status", status)
+		o.Text("arguments", string(k.args))
+		o.Text("call_id", k.callID)
+		o.Text("name", k.name)
 	case customItem:
-		o.text("type", "custom_tool_call")
-		o.text("status", status)
-		o.text("call_id", k.callID)
-		o.text("name", k.name)
-		o.text("input", string(k.args))
+		o.Text("type", "custom_tool_call")
+		o.Text("status", status)
+		o.Text("call_id", k.callID)
+		o.Text("name", k.name)
+		o.Text("input", string(k.args))
 	}
-	o.end()
+	o.End()
 }
 
 // opaque is what encrypted_content holds: the provider's own string if it can
@@ -269,9 +269,9 @@ func (w *writer) closeCall(k *openItem, status string) {
 	}
 	if w.event(done) {
 		w.place(k)
-		w.text(member, string(k.args))
+		w.Text(member, string(k.args))
 		if k.kind == functionItem {
-			w.text("name", k.name)
+			w.Text("name", k.name)
 		}
 		w.send()
 	}
@@ -288,24 +288,24 @@ func (w *writer) media(m *llm.Media) {
 	k := w.open(otherItem)
 	for _, status := range [...]string{"in_progress", "completed"} {
 		var o object
-		o.open()
-		o.text("id", k.id)
-		o.text("type", "image_generation_call")
-		o.text("status", status)
+		o.Open()
+		o.Text("id", k.id)
+		o.Text("type", "image_generation_call")
+		o.Text("status", status)
 		if status == "completed" {
-			o.text("result", m.Base64)
+			o.Text("result", m.Base64)
 			if len(m.Type) > len("image/") {
-				o.text("output_format", m.Type[len("image/"):])
+				o.Text("output_format", m.Type[len("image/"):])
 			}
-			o.end()
-			w.keep(k.output, o.b)
+			o.End()
+			w.keep(k.output, o.B)
 			continue
 		}
-		o.word("result", "null")
-		o.end()
+		o.Word("result", "null")
+		o.End()
 		if w.event("response.output_item.added") {
-			w.integer("output_index", int64(k.output))
-			w.raw("item", o.b)
+			w.Integer("output_index", int64(k.output))
+			w.Raw("item", o.B)
 			w.send()
 		}
 	}
@@ -323,8 +323,8 @@ func (w *writer) extra(x *llm.Extra) {
 		k := w.open(otherItem)
 		item := oneLine(x.Value)
 		if w.event("response.output_item.added") {
-			w.integer("output_index", int64(k.output))
-			w.raw("item", item)
+			w.Integer("output_index", int64(k.output))
+			w.Raw("item", item)
 			w.send()
 		}
 		w.keep(k.output, item)

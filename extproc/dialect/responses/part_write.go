@@ -4,17 +4,17 @@ import "github.com/dragoman-gateway/dragoman/extproc/llm"
 
 // place writes the members that tell an event's item.
 func (w *writer) place(k *openItem) {
-	w.text("item_id", k.id)
-	w.integer("output_index", int64(k.output))
+	w.Text("item_id", k.id)
+	w.Integer("output_index", int64(k.output))
 }
 
 // partPlace writes the members that tell an event's part.
 func (w *writer) partPlace(k *openItem, p *openPart) {
 	w.place(k)
 	if p.kind == "summary_text" {
-		w.integer("summary_index", int64(p.index))
+		w.Integer("summary_index", int64(p.index))
 	} else {
-		w.integer("content_index", int64(p.index))
+		w.Integer("content_index", int64(p.index))
 	}
 }
 
@@ -44,7 +44,7 @@ func (w *writer) partEvent(k *openItem, step string) {
 	}
 	if w.event(name) {
 		w.partPlace(k, p)
-		w.key("part")
+		w.Key("part")
 		p.write(&w.object)
 		w.send()
 	}
@@ -52,23 +52,23 @@ func (w *writer) partEvent(k *openItem, step string) {
 
 // write writes the part as it stands.
 func (p *openPart) write(o *object) {
-	o.open()
-	o.text("type", p.kind)
+	o.Open()
+	o.Text("type", p.kind)
 	switch p.kind {
 	case "refusal":
-		o.text("refusal", string(p.text))
+		o.Text("refusal", string(p.text))
 	case "output_text":
 		if p.annotations != nil {
-			o.raw("annotations", p.annotations)
+			o.Raw("annotations", p.annotations)
 		} else {
-			o.word("annotations", "[]")
+			o.Word("annotations", "[]")
 		}
-		o.array("logprobs", p.probs)
-		o.text("text", string(p.text))
+		o.Array("logprobs", p.probs)
+		o.Text("text", string(p.text))
 	default:
-		o.text("text", string(p.text))
+		o.Text("text", string(p.text))
 	}
-	o.end()
+	o.End()
 }
 
 // delta writes a piece of text or arguments.
@@ -81,9 +81,9 @@ func (w *writer) delta(k *openItem, name, text string) {
 	} else {
 		w.place(k)
 	}
-	w.text("delta", text)
+	w.Text("delta", text)
 	if k.part != nil && k.part.kind == "output_text" {
-		w.word("logprobs", "[]")
+		w.Word("logprobs", "[]")
 	}
 	w.send()
 }
@@ -105,24 +105,24 @@ func (w *writer) closePart(k *openItem) {
 	if end := partsDone[p.kind]; w.event(end.event) {
 		w.partPlace(k, p)
 		if p.kind == "output_text" {
-			w.array("logprobs", p.probs)
+			w.Array("logprobs", p.probs)
 		}
-		w.text(end.member, string(p.text))
+		w.Text(end.member, string(p.text))
 		w.send()
 	}
 	w.partEvent(k, "done")
-	o := object{k.content}
+	o := newObject(k.content)
 	if p.kind == "summary_text" {
-		o.b = k.summary
+		o.B = k.summary
 	}
-	if len(o.b) > 0 {
-		o.b = append(o.b, ',')
+	if len(o.B) > 0 {
+		o.B = append(o.B, ',')
 	}
-	o.b = append(o.b, p.bytes()...)
+	o.B = append(o.B, p.bytes()...)
 	if p.kind == "summary_text" {
-		k.summary = o.b
+		k.summary = o.B
 	} else {
-		k.content = o.b
+		k.content = o.B
 	}
 	k.part = nil
 }
@@ -130,5 +130,5 @@ func (w *writer) closePart(k *openItem) {
 func (p *openPart) bytes() []byte {
 	var o object
 	p.write(&o)
-	return o.b
+	return o.B
 }

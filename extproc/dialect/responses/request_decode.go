@@ -17,13 +17,13 @@ func DecodeRequest(body []byte) (*llm.Request, *llm.Problem) {
 		return nil, p
 	}
 	d := requestDecoder{r: &llm.Request{Dialect: llm.Responses}}
-	d.object("the request body", body, d.member)
-	if d.problem == nil && scan.IsNull(d.input) {
-		d.problem = invalid("input", "input is missing")
+	d.Object("the request body", body, d.member)
+	if d.Problem == nil && scan.IsNull(d.input) {
+		d.Problem = invalid("input", "input is missing")
 	}
 	d.conversation()
-	if d.problem != nil {
-		return nil, d.problem
+	if d.Problem != nil {
+		return nil, d.Problem
 	}
 	d.r.WantsUsage = d.r.Stream
 	return d.r, nil
@@ -42,46 +42,46 @@ func (d *requestDecoder) member(key string, raw []byte) {
 	r := d.r
 	switch key {
 	case "model":
-		r.Model = d.text(key, raw)
+		r.Model = d.Text(key, raw)
 	case "instructions":
-		d.instructions = d.text(key, raw)
+		d.instructions = d.Text(key, raw)
 	case "input":
 		d.input = raw
 	case "tools":
 		r.Tools = nil
-		d.array(key, raw, d.tool)
+		d.Array(key, raw, d.tool)
 	case "tool_choice":
 		r.ToolChoice = d.toolChoice(raw)
 	case "parallel_tool_calls":
-		r.ParallelToolCalls = d.truth(key, raw)
+		r.ParallelToolCalls = d.Truth(key, raw)
 	case "max_output_tokens":
-		r.MaxTokens = d.integer(key, raw)
+		r.MaxTokens = d.Integer(key, raw)
 	case "temperature":
-		r.Temperature = d.number(key, raw)
+		r.Temperature = d.Number(key, raw)
 	case "top_p":
-		r.TopP = d.number(key, raw)
+		r.TopP = d.Number(key, raw)
 	case "top_logprobs":
-		if r.TopLogprobs = d.integer(key, raw); r.TopLogprobs.Or(0) > 0 {
+		if r.TopLogprobs = d.Integer(key, raw); r.TopLogprobs.Or(0) > 0 {
 			r.Logprobs = llm.Some(true)
 		}
 	case "reasoning":
-		d.object(key, raw, d.reasoning)
+		d.Object(key, raw, d.reasoning)
 	case "text":
-		d.object(key, raw, d.textMember)
+		d.Object(key, raw, d.textMember)
 	case "include":
-		d.array(key, raw, d.include)
+		d.Array(key, raw, d.include)
 	case "stream":
-		r.Stream = d.truth(key, raw).Or(false)
+		r.Stream = d.Truth(key, raw).Or(false)
 	case "user":
-		r.User = d.text(key, raw)
+		r.User = d.Text(key, raw)
 	case "metadata":
 		r.Metadata = nil
-		d.object(key, raw, func(name string, value []byte) {
-			r.Metadata = append(r.Metadata, llm.Pair{Name: name, Value: d.text("metadata."+name, value)})
+		d.Object(key, raw, func(name string, value []byte) {
+			r.Metadata = append(r.Metadata, llm.Pair{Name: name, Value: d.Text("metadata."+name, value)})
 		})
 	case "models", "store", "background", "previous_response_id", "conversation":
 	case "providerOptions":
-		d.object(key, raw, func(name string, value []byte) {
+		d.Object(key, raw, func(name string, value []byte) {
 			if name != "gateway" {
 				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: clone(value)})
 			}
@@ -98,13 +98,13 @@ func (d *requestDecoder) reasoning(name string, value []byte) {
 	g, path := &d.r.Reasoning, inReasoning+name
 	switch name {
 	case "effort":
-		g.Effort = d.optText("reasoning.effort", value)
+		g.Effort = d.OptText("reasoning.effort", value)
 	case "summary":
-		if summary := d.optText("reasoning.summary", value); summary.Set() {
+		if summary := d.OptText("reasoning.summary", value); summary.Set() {
 			g.Summary = summary
 		}
 	case "generate_summary": // its older name
-		if summary := d.optText("reasoning.generate_summary", value); !g.Summary.Set() {
+		if summary := d.OptText("reasoning.generate_summary", value); !g.Summary.Set() {
 			g.Summary = summary
 		}
 	default:
@@ -138,20 +138,20 @@ func (d *requestDecoder) format(raw []byte) llm.Format {
 		kind string
 		f    llm.Format
 	)
-	d.object("text.format", raw, func(key string, value []byte) {
+	d.Object("text.format", raw, func(key string, value []byte) {
 		switch key {
 		case "type":
-			kind = d.text("text.format.type", value)
+			kind = d.Text("text.format.type", value)
 		case "name":
-			f.Name = d.text("text.format.name", value)
+			f.Name = d.Text("text.format.name", value)
 		case "description":
-			f.Description = d.text("text.format.description", value)
+			f.Description = d.Text("text.format.description", value)
 		case "schema":
 			if !scan.IsNull(value) {
 				f.Schema = clone(value)
 			}
 		case "strict":
-			f.Strict = d.truth("text.format.strict", value)
+			f.Strict = d.Truth("text.format.strict", value)
 		default:
 			f.Extra = append(f.Extra, extra(key, value))
 		}

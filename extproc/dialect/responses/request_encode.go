@@ -14,12 +14,12 @@ import (
 // and asks the vendor's own API for encrypted reasoning where reasoning is
 // wanted. What the dialect cannot say is named in dropped.
 func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []string, *llm.Problem) {
-	e := requestEncoder{object: object{dst}, r: r, t: t}
+	e := requestEncoder{object: newObject(dst), r: r, t: t}
 	if t.Quirks != nil {
 		e.q = *t.Quirks
 	}
-	e.b = append(e.b, '{')
-	e.text("model", t.ID)
+	e.B = append(e.B, '{')
+	e.Text("model", t.ID)
 	e.messages()
 	e.tools()
 	e.sampling()
@@ -27,12 +27,12 @@ func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []stri
 	e.format()
 	e.include()
 	if r.Stream {
-		e.truth("stream", true)
+		e.Truth("stream", true)
 	}
-	e.truth("store", false)
+	e.Truth("store", false)
 	e.rest()
-	e.b = append(e.b, '}')
-	return e.b, e.dropped, nil
+	e.B = append(e.B, '}')
+	return e.B, e.dropped, nil
 }
 
 type requestEncoder struct {
@@ -74,7 +74,7 @@ func (e *requestEncoder) more(list llm.Extras, at string) {
 		case x.Dialect != llm.Responses:
 			e.drop(at + "." + x.Name)
 		case ok:
-			e.raw(name, x.Value)
+			e.Raw(name, x.Value)
 		}
 	}
 }
@@ -82,16 +82,16 @@ func (e *requestEncoder) more(list llm.Extras, at string) {
 func (e *requestEncoder) sampling() {
 	r := e.r
 	if r.MaxTokens.Set() && !e.refuses("max_output_tokens") {
-		e.optInt("max_output_tokens", r.MaxTokens)
+		e.OptInt("max_output_tokens", r.MaxTokens)
 	}
 	if r.Temperature.Set() && !e.refuses("temperature") {
-		e.optNumber("temperature", r.Temperature)
+		e.OptNumber("temperature", r.Temperature)
 	}
 	if r.TopP.Set() && !e.refuses("top_p") {
-		e.optNumber("top_p", r.TopP)
+		e.OptNumber("top_p", r.TopP)
 	}
 	if r.TopLogprobs.Set() && !e.refuses("top_logprobs") {
-		e.optInt("top_logprobs", r.TopLogprobs)
+		e.OptInt("top_logprobs", r.TopLogprobs)
 	}
 	for _, absent := range [...]struct {
 		name string
@@ -122,67 +122,67 @@ func (e *requestEncoder) reasoning() {
 	if g.Hidden.Or(false) {
 		summary = ""
 	}
-	from := len(e.b)
-	e.begin("reasoning")
-	empty := len(e.b)
+	from := len(e.B)
+	e.Begin("reasoning")
+	empty := len(e.B)
 	if g.Effort.Set() || effort != "" {
-		e.text("effort", effort)
+		e.Text("effort", effort)
 	}
-	e.textIf("summary", summary)
+	e.TextIf("summary", summary)
 	e.extras(e.r.Extra, inReasoning)
-	if len(e.b) == empty || e.refuses("reasoning") {
-		e.b = e.b[:from]
+	if len(e.B) == empty || e.refuses("reasoning") {
+		e.B = e.B[:from]
 		return
 	}
 	if e.q.Reasoning == asNothing {
 		e.drop("reasoning")
-		e.b = e.b[:from]
+		e.B = e.B[:from]
 		return
 	}
-	e.end()
+	e.End()
 }
 
 // format writes text: the format of the answer and its verbosity.
 func (e *requestEncoder) format() {
-	from := len(e.b)
-	e.begin("text")
-	empty := len(e.b)
+	from := len(e.B)
+	e.Begin("text")
+	empty := len(e.B)
 	switch f := &e.r.Format; f.Kind {
 	case llm.FormatText, llm.FormatJSON:
-		e.begin("format")
+		e.Begin("format")
 		if f.Kind == llm.FormatText {
-			e.text("type", "text")
+			e.Text("type", "text")
 		} else {
-			e.text("type", "json_object")
+			e.Text("type", "json_object")
 		}
-		e.end()
+		e.End()
 	case llm.FormatJSONSchema:
-		e.begin("format")
-		e.text("type", "json_schema")
+		e.Begin("format")
+		e.Text("type", "json_schema")
 		e.schemaName(f.Name)
-		e.textIf("description", f.Description)
+		e.TextIf("description", f.Description)
 		if f.Schema != nil {
-			e.raw("schema", f.Schema)
+			e.Raw("schema", f.Schema)
 		}
-		e.optTruth("strict", f.Strict)
+		e.OptTruth("strict", f.Strict)
 		e.more(f.Extra, "response_format")
-		e.end()
+		e.End()
 	case llm.FormatOpaque:
 		if raw := f.Extra.Get(llm.Responses, "format"); raw != nil {
-			e.raw("format", raw)
+			e.Raw("format", raw)
 		} else {
 			e.drop("response_format")
 		}
 	}
 	e.extras(e.r.Extra, inText)
 	if verbosity := e.r.Extra.Get(llm.OpenAI, "verbosity"); verbosity != nil {
-		e.raw("verbosity", verbosity)
+		e.Raw("verbosity", verbosity)
 	}
-	if len(e.b) == empty || e.refuses("text") {
-		e.b = e.b[:from]
+	if len(e.B) == empty || e.refuses("text") {
+		e.B = e.B[:from]
 		return
 	}
-	e.end()
+	e.End()
 }
 
 // schemaName supplies the name that this API insists on and others do not have.
@@ -190,30 +190,30 @@ func (e *requestEncoder) schemaName(name string) {
 	if name == "" && e.r.Dialect != llm.Responses {
 		name = "answer"
 	}
-	e.textIf("name", name)
+	e.TextIf("name", name)
 }
 
 func (e *requestEncoder) include() {
 	r := e.r
-	from := len(e.b)
-	e.beginArray("include")
-	empty := len(e.b)
+	from := len(e.B)
+	e.BeginArray("include")
+	empty := len(e.B)
 	if e.t.Genuine && (r.Reasoning.Wanted() || r.Reasoning.Summary.Set()) {
-		e.element([]byte(includeItem))
+		e.Element([]byte(includeItem))
 	}
 	if r.Logprobs.Or(false) {
-		e.element([]byte(`"` + includeLogprobs + `"`))
+		e.Element([]byte(`"` + includeLogprobs + `"`))
 	}
 	for i := range r.Extra {
 		if x := &r.Extra[i]; x.Dialect == llm.Responses && x.Name == "include" {
-			e.element(x.Value)
+			e.Element(x.Value)
 		}
 	}
-	if len(e.b) == empty || e.refuses("include") {
-		e.b = e.b[:from]
+	if len(e.B) == empty || e.refuses("include") {
+		e.B = e.B[:from]
 		return
 	}
-	e.endArray()
+	e.EndArray()
 }
 
 // sharedMembers mean the same in OpenAI's two APIs.
@@ -225,14 +225,14 @@ var sharedMembers = map[string]bool{
 func (e *requestEncoder) rest() {
 	r := e.r
 	if r.User != "" && !e.refuses("user") {
-		e.text("user", r.User)
+		e.Text("user", r.User)
 	}
 	if len(r.Metadata) > 0 && !e.refuses("metadata") {
-		e.begin("metadata")
+		e.Begin("metadata")
 		for _, p := range r.Metadata {
-			e.text(p.Name, p.Value)
+			e.Text(p.Name, p.Value)
 		}
-		e.end()
+		e.End()
 	}
 	for i := range r.Extra {
 		e.topExtra(&r.Extra[i])
@@ -248,7 +248,7 @@ func (e *requestEncoder) topExtra(x *llm.Extra) {
 	case x.Dialect == llm.Responses && (!own || name == "include"): // written at its place
 	case own, x.Dialect == llm.OpenAI && sharedMembers[x.Name]:
 		if !e.refuses(x.Name) {
-			e.raw(x.Name, x.Value)
+			e.Raw(x.Name, x.Value)
 		}
 	case x.Dialect == llm.OpenAI && (x.Name == "verbosity" || x.Name == "store" && string(x.Value) == "false"):
 	case x.Dialect == llm.OpenAI && x.Name == "reasoning": // read into the neutral words
@@ -260,16 +260,16 @@ func (e *requestEncoder) topExtra(x *llm.Extra) {
 func (e *requestEncoder) tools() {
 	r := e.r
 	if len(r.Tools) > 0 {
-		from := len(e.b)
-		e.beginArray("tools")
-		empty := len(e.b)
+		from := len(e.B)
+		e.BeginArray("tools")
+		empty := len(e.B)
 		for i := range r.Tools {
 			e.tool("tools."+strconv.Itoa(i), &r.Tools[i])
 		}
-		if len(e.b) == empty {
-			e.b = e.b[:from]
+		if len(e.B) == empty {
+			e.B = e.B[:from]
 		} else {
-			e.endArray()
+			e.EndArray()
 		}
 	}
 	if len(r.Tools) == 0 && (e.t.Genuine || r.Dialect != llm.Responses) {
@@ -277,23 +277,23 @@ func (e *requestEncoder) tools() {
 	}
 	switch c := &r.ToolChoice; c.Mode {
 	case llm.ChoiceAuto, llm.ChoiceNone:
-		e.text("tool_choice", choiceWords[c.Mode])
+		e.Text("tool_choice", choiceWords[c.Mode])
 	case llm.ChoiceRequired:
-		e.text("tool_choice", cmp.Or(e.q.RequiredTool, choiceWords[c.Mode]))
+		e.Text("tool_choice", cmp.Or(e.q.RequiredTool, choiceWords[c.Mode]))
 	case llm.ChoiceNamed:
-		e.begin("tool_choice")
-		e.text("type", e.toolKind(c.Name))
-		e.text("name", c.Name)
-		e.end()
+		e.Begin("tool_choice")
+		e.Text("type", e.toolKind(c.Name))
+		e.Text("name", c.Name)
+		e.End()
 	case llm.ChoiceOpaque:
 		if raw := c.Extra.Get(llm.Responses, "tool_choice"); raw != nil {
-			e.raw("tool_choice", raw)
+			e.Raw("tool_choice", raw)
 		} else {
 			e.drop("tool_choice")
 		}
 	}
 	if r.ParallelToolCalls.Set() && !e.refuses("parallel_tool_calls") {
-		e.optTruth("parallel_tool_calls", r.ParallelToolCalls)
+		e.OptTruth("parallel_tool_calls", r.ParallelToolCalls)
 	}
 }
 
@@ -311,37 +311,37 @@ func (e *requestEncoder) toolKind(name string) string {
 func (e *requestEncoder) tool(path string, t *llm.Tool) {
 	if t.Name == "" {
 		if raw := t.Extra.Get(llm.Responses, "tool"); raw != nil {
-			e.element(raw)
+			e.Element(raw)
 		} else {
 			e.drop(path)
 		}
 		return
 	}
 	foreign := e.r.Dialect != llm.Responses
-	e.open()
+	e.Open()
 	if t.FreeText {
-		e.text("type", "custom")
-		e.text("name", t.Name)
-		e.textIf("description", strings.TrimSuffix(t.Description, grammarNote(t.Extra.Get(llm.Responses, "format"))))
+		e.Text("type", "custom")
+		e.Text("name", t.Name)
+		e.TextIf("description", strings.TrimSuffix(t.Description, grammarNote(t.Extra.Get(llm.Responses, "format"))))
 	} else {
-		e.text("type", "function")
-		e.text("name", t.Name)
-		e.textIf("description", t.Description)
+		e.Text("type", "function")
+		e.Text("name", t.Name)
+		e.TextIf("description", t.Description)
 		switch {
 		case t.Schema != nil:
-			e.raw("parameters", t.Schema)
+			e.Raw("parameters", t.Schema)
 		case foreign:
-			e.word("parameters", `{"type":"object","properties":{}}`)
+			e.Word("parameters", `{"type":"object","properties":{}}`)
 		default:
-			e.word("parameters", "null") // which the API wants in place of none
+			e.Word("parameters", "null") // which the API wants in place of none
 		}
 		if strict, told := t.Strict.Get(); told || foreign {
-			e.truth("strict", strict)
+			e.Truth("strict", strict)
 		}
 	}
 	e.more(t.Extra, path)
 	if t.Cache != nil {
 		e.drop(path + ".cache_control")
 	}
-	e.end()
+	e.End()
 }

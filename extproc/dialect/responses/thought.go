@@ -36,7 +36,7 @@ func (d *requestDecoder) reasoningItem(path string, raw []byte) {
 		more      llm.Extras
 	)
 	read := func(at string, value []byte, summary bool) {
-		d.array(at, value, func(at string, value []byte) {
+		d.Array(at, value, func(at string, value []byte) {
 			p := llm.Part{Kind: llm.Thinking, Text: d.memberText(at, value), Thought: &llm.Thought{Summary: summary}}
 			if !summary {
 				parts = append(parts, p)
@@ -46,13 +46,13 @@ func (d *requestDecoder) reasoningItem(path string, raw []byte) {
 			summaries++
 		})
 	}
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type", "status":
 		case "id":
-			own.ID = d.text(path+".id", value)
+			own.ID = d.Text(path+".id", value)
 		case "encrypted_content":
-			own.Encrypted = d.text(path+".encrypted_content", value)
+			own.Encrypted = d.Text(path+".encrypted_content", value)
 		case "summary", "content":
 			read(path+"."+key, value, key == "summary")
 		default:
@@ -141,9 +141,9 @@ func (d *requestDecoder) memberText(path string, raw []byte) (text string) {
 	if text, ok := scan.Text(raw); ok {
 		return text
 	}
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		if key == "text" {
-			text = d.text(path+".text", value)
+			text = d.Text(path+".text", value)
 		}
 	})
 	return text

@@ -37,19 +37,19 @@ func (e *requestEncoder) thought(path string, parts []llm.Part) {
 		e.drop(path + ".reasoning")
 		return
 	}
-	e.open()
-	e.text("type", "reasoning")
+	e.Open()
+	e.Text("type", "reasoning")
 	switch {
 	case t != nil && t.ID != "":
-		e.text("id", t.ID)
+		e.Text("id", t.ID)
 	case encrypted == "": // which strict servers miss
-		e.text("id", "rs_"+strconv.Itoa(e.bare))
+		e.Text("id", "rs_"+strconv.Itoa(e.bare))
 		e.bare++
 	}
 	e.thoughtTexts("summary", "summary_text", parts, true)
 	e.thoughtTexts("content", rawText, parts, false)
 	if encrypted != "" {
-		e.text("encrypted_content", encrypted)
+		e.Text("encrypted_content", encrypted)
 	}
 	for i := range parts {
 		for k := range parts[i].Extra {
@@ -58,20 +58,20 @@ func (e *requestEncoder) thought(path string, parts []llm.Part) {
 			case !ok:
 				e.drop(path + ".reasoning." + x.Name)
 			case name != rawText:
-				e.raw(name, x.Value)
+				e.Raw(name, x.Value)
 			}
 		}
 	}
-	e.end()
+	e.End()
 }
 
 // thoughtTexts writes the texts that belong in summary, which is always there,
 // or content. Text that came back through a dialect without the difference is
 // a summary if the reasoning itself is encrypted.
 func (e *requestEncoder) thoughtTexts(name, kind string, parts []llm.Part, summary bool) {
-	from := len(e.b)
-	e.beginArray(name)
-	empty := len(e.b)
+	from := len(e.B)
+	e.BeginArray(name)
+	empty := len(e.B)
 	for i := range parts {
 		p := &parts[i]
 		if p.Text == "" && isBare(p) {
@@ -80,16 +80,16 @@ func (e *requestEncoder) thoughtTexts(name, kind string, parts []llm.Part, summa
 		if isSummary(p, parts[len(parts)-1].Thought) != summary {
 			continue
 		}
-		e.open()
-		e.text("type", kind)
-		e.text("text", p.Text)
-		e.end()
+		e.Open()
+		e.Text("type", kind)
+		e.Text("text", p.Text)
+		e.End()
 	}
-	if !summary && len(e.b) == empty {
-		e.b = e.b[:from]
+	if !summary && len(e.B) == empty {
+		e.B = e.B[:from]
 		return
 	}
-	e.endArray()
+	e.EndArray()
 }
 
 func isSummary(p *llm.Part, last *llm.Thought) bool {

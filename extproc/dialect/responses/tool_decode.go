@@ -13,10 +13,10 @@ func (d *requestDecoder) tool(path string, raw []byte) {
 		syntax []byte
 		t      llm.Tool
 	)
-	d.object(path, raw, func(key string, value []byte) {
+	d.Object(path, raw, func(key string, value []byte) {
 		switch key {
 		case "type":
-			kind = d.text(path+".type", value)
+			kind = d.Text(path+".type", value)
 		case "name":
 			if name, ok := scan.Text(value); ok {
 				t.Name = name
@@ -123,7 +123,7 @@ func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
 	}
 	named := llm.ToolChoice{Mode: llm.ChoiceNamed}
 	plain := true
-	d.object("tool_choice", raw, func(key string, value []byte) {
+	d.Object("tool_choice", raw, func(key string, value []byte) {
 		switch key {
 		case "type":
 			plain = plain && (string(value) == `"function"` || string(value) == `"custom"`)

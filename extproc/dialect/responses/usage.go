@@ -94,30 +94,30 @@ func count(raw []byte) llm.Opt[llm.Tokens] {
 // always there.
 func (o *object) usage(u *llm.Usage) {
 	if !u.Known() {
-		o.word("usage", "null")
+		o.Word("usage", "null")
 		return
 	}
-	o.begin("usage")
-	o.integer("input_tokens", int64(u.Input.Or(0)))
-	o.begin("input_tokens_details")
-	o.integer("cached_tokens", int64(u.CacheRead.Or(0)))
+	o.Begin("usage")
+	o.Integer("input_tokens", int64(u.Input.Or(0)))
+	o.Begin("input_tokens_details")
+	o.Integer("cached_tokens", int64(u.CacheRead.Or(0)))
 	o.tokensIf("cache_write_tokens", u.CacheWrite)
 	o.tokensIf("audio_tokens", u.AudioInput)
 	o.extras(u.Extra, inInputDetails)
-	o.end()
-	o.integer("output_tokens", int64(u.Output.Or(0)))
-	o.begin("output_tokens_details")
-	o.integer("reasoning_tokens", int64(u.Reasoning.Or(0)))
+	o.End()
+	o.Integer("output_tokens", int64(u.Output.Or(0)))
+	o.Begin("output_tokens_details")
+	o.Integer("reasoning_tokens", int64(u.Reasoning.Or(0)))
 	o.tokensIf("audio_tokens", u.AudioOut)
 	o.extras(u.Extra, inOutputDetails)
-	o.end()
-	o.integer("total_tokens", int64(u.Total()))
+	o.End()
+	o.Integer("total_tokens", int64(u.Total()))
 	o.extras(u.Extra, "")
-	o.end()
+	o.End()
 }
 
 func (o *object) tokensIf(name string, n llm.Opt[llm.Tokens]) {
 	if v, ok := n.Get(); ok {
-		o.integer(name, int64(v))
+		o.Integer(name, int64(v))
 	}
 }

@@ -43,7 +43,7 @@ func (w *writer) Write(dst []byte, ev llm.Event) []byte {
 	if w.closed {
 		return dst
 	}
-	w.b = dst
+	w.B = dst
 	switch {
 	case ev.Kind == llm.Start:
 		if ev.Created != 0 {
@@ -79,7 +79,7 @@ func (w *writer) Close(dst []byte) []byte {
 	if w.closed {
 		return dst
 	}
-	w.b = dst
+	w.B = dst
 	if !w.finished {
 		w.fail(badAnswer("the provider ended the stream early"))
 		return w.take()
@@ -97,8 +97,8 @@ func (w *writer) Close(dst []byte) []byte {
 
 // take hands the buffer back; it is the caller's.
 func (w *writer) take() []byte {
-	out := w.b
-	w.b = nil
+	out := w.B
+	w.B = nil
 	return out
 }
 
@@ -196,10 +196,10 @@ func (w *writer) event(name string) bool {
 	if w.silent {
 		return false
 	}
-	w.b = append(append(append(w.b, "event: "...), name...), "\ndata: "...)
-	w.b = append(w.b, '{')
-	w.text("type", name)
-	w.integer("sequence_number", w.sequence)
+	w.B = append(append(append(w.B, "event: "...), name...), "\ndata: "...)
+	w.B = append(w.B, '{')
+	w.Text("type", name)
+	w.Integer("sequence_number", w.sequence)
 	w.sequence++
 	return true
 }
@@ -209,8 +209,8 @@ func (w *writer) send() {
 	if w.silent {
 		return
 	}
-	w.object.end()
-	w.b = append(w.b, "\n\n"...)
+	w.object.End()
+	w.B = append(w.B, "\n\n"...)
 }
 
 // oneLine takes the line ends out of raw JSON, where they are white space
@@ -233,55 +233,55 @@ func (w *writer) response(o *object, status string, p *llm.Problem) {
 	if w.silent {
 		return
 	}
-	o.key("response")
+	o.Key("response")
 	w.whole(o, status, p)
 }
 
 // whole writes the response. Members that repeat the request are given their
 // defaults, since the answer does not know it; store tells the truth.
 func (w *writer) whole(o *object, status string, p *llm.Problem) {
-	o.b = append(o.b, '{')
-	o.text("id", "resp_"+w.reply.Generation)
-	o.text("object", "response")
-	o.integer("created_at", w.created)
-	o.text("status", status)
-	o.word("background", "false")
+	o.B = append(o.B, '{')
+	o.Text("id", "resp_"+w.reply.Generation)
+	o.Text("object", "response")
+	o.Integer("created_at", w.created)
+	o.Text("status", status)
+	o.Word("background", "false")
 	if p != nil {
-		o.begin("error")
-		o.text("code", failedCode(p))
-		o.text("message", p.Message)
-		o.end()
+		o.Begin("error")
+		o.Text("code", failedCode(p))
+		o.Text("message", p.Message)
+		o.End()
 	} else {
-		o.word("error", "null")
+		o.Word("error", "null")
 	}
 	if reason := w.incomplete(); reason != "" && status == "incomplete" {
-		o.begin("incomplete_details")
-		o.text("reason", reason)
-		o.end()
+		o.Begin("incomplete_details")
+		o.Text("reason", reason)
+		o.End()
 	} else {
-		o.word("incomplete_details", "null")
+		o.Word("incomplete_details", "null")
 	}
-	o.word("instructions", "null")
-	o.word("max_output_tokens", "null")
-	o.text("model", w.reply.Model)
-	o.beginArray("output")
+	o.Word("instructions", "null")
+	o.Word("max_output_tokens", "null")
+	o.Text("model", w.reply.Model)
+	o.BeginArray("output")
 	if status != "in_progress" {
 		for _, item := range w.output {
 			if item != nil {
-				o.element(item)
+				o.Element(item)
 			}
 		}
 	}
-	o.endArray()
-	o.b = append(o.b, `,"parallel_tool_calls":true,"previous_response_id":null,"reasoning":{"effort":null,"summary":null}`...)
+	o.EndArray()
+	o.B = append(o.B, `,"parallel_tool_calls":true,"previous_response_id":null,"reasoning":{"effort":null,"summary":null}`...)
 	if w.tier != nil {
-		o.raw("service_tier", oneLine(w.tier))
+		o.Raw("service_tier", oneLine(w.tier))
 	}
-	o.b = append(o.b, `,"store":false,"temperature":null,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_p":null,"truncation":"disabled"`...)
+	o.B = append(o.B, `,"store":false,"temperature":null,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_p":null,"truncation":"disabled"`...)
 	o.usage(&w.usage)
-	o.word("user", "null")
-	o.word("metadata", "{}")
-	o.end()
+	o.Word("user", "null")
+	o.Word("metadata", "{}")
+	o.End()
 }
 
 // EncodeAnswer appends the JSON answer that events make. A Failed event has no
@@ -301,9 +301,9 @@ func EncodeAnswer(dst []byte, events []llm.Event, r dialect.Reply) []byte {
 	if w.incomplete() != "" {
 		status = "incomplete"
 	}
-	o := object{dst}
+	o := newObject(dst)
 	w.whole(&o, status, nil)
-	return o.b
+	return o.B
 }
 
 // image tells whether media is an image whose bytes are known.
@@ -320,9 +320,9 @@ func chatProbs(raw []byte) (elements []byte) {
 		content := string(w.Key()) == "content"
 		for ok := w.Array(); ok && w.Element(); {
 			if value := w.Value(); content {
-				o.element(oneLine(value))
+				o.Element(oneLine(value))
 			}
 		}
 	}
-	return o.b
+	return o.B
 }
