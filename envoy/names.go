@@ -111,6 +111,11 @@ const (
 	// in an answer, as the provider wrote it (untyped).
 	UsageNamespace = "dragoman.usage"
 	UsageRaw       = "raw"
+	// AnswerNamespace holds what a guard knows of an express attempt's own
+	// answer that it passed (untyped): under AnswerStatus its status, if it is to
+	// be translated, and FactDropped.
+	AnswerNamespace = "dragoman.answer"
+	AnswerStatus    = "status"
 )
 
 // Keys within ExchangeNamespace.
@@ -122,6 +127,11 @@ const (
 	// FactDialect is the client's dialect, in which lanes that leave the bytes
 	// alone find usage.
 	FactDialect = "dialect"
+	// FactTranslate is set where the router stage translates an express answer.
+	FactTranslate = "translate"
+	// FactDropped are the request fields that an express target has no words
+	// for.
+	FactDropped = "dropped"
 )
 
 // Keys within GuardNamespace.

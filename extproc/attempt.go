@@ -41,8 +41,7 @@ type attempt struct {
 
 	translate bool
 	vendor    vendorHeaders
-	freeText  []string // tools whose calls are free text
-	base64    bool     // vectors are wanted in base64
+	wishes    wishes
 	dropped   []string // request fields the target has no words for
 	committed bool     // the answer goes to the client
 	status    int
@@ -189,9 +188,13 @@ func (a *attempt) lane() meter.Lane {
 }
 
 // reply is what a dialect must know to answer this client.
-func (a *attempt) reply() dialect.Reply {
+func (a *attempt) reply() dialect.Reply { return a.x.reply(a.target.Model.Name, a.wishes) }
+
+// reply is what a dialect must know to answer, by the name of the model that
+// served.
+func (e *exchange) reply(model string, w wishes) dialect.Reply {
 	return dialect.Reply{
-		Generation: a.x.id.text(), Model: a.target.Model.Name, Created: a.x.started.Unix(), Array: a.x.asked.array, Base64: a.base64, FreeText: a.freeText,
-		Stream: a.x.envelope.Stream, WantsUsage: a.x.envelope.WantsUsage,
+		Generation: e.id.text(), Model: model, Created: e.started.Unix(), Array: e.asked.array, Base64: w.base64, FreeText: w.freeText,
+		Stream: e.envelope.Stream, WantsUsage: e.envelope.WantsUsage,
 	}
 }

@@ -51,6 +51,7 @@ type exchange struct {
 	// later target must not see them.
 	expressHeaders [][]byte
 	express        bool
+	direct         direct
 
 	mu sync.Mutex
 	// body is the pristine request, nil once no attempt can follow. Guarded

@@ -16,8 +16,9 @@ type head struct {
 	contentType     []byte
 	contentEncoding []byte
 	upgrade         []byte
-	contentLength   int64 // -1 = not said
-	anthropic       bool  // the client says which version of Anthropic's API it speaks
+	contentLength   int64  // -1 = not said
+	anthropic       bool   // the client says which version of Anthropic's API it speaks
+	beta            []byte // anthropic-beta
 	presented       identity.Presented
 	// strip names the headers no provider may see.
 	strip [][]byte
@@ -52,6 +53,8 @@ func readHead(m *message, h *head) {
 			h.contentEncoding = value
 		case "anthropic-version":
 			h.anthropic = true
+		case "anthropic-beta":
+			h.beta = value
 		case "upgrade":
 			h.upgrade = value
 		case "content-length":
@@ -63,6 +66,14 @@ func readHead(m *message, h *head) {
 			h.strip = append(h.strip, name)
 		}
 	}
+}
+
+// betas are the words of anthropic-beta, for clients of that dialect.
+func (h *head) betas(d llm.Dialect) string {
+	if d != llm.Anthropic {
+		return ""
+	}
+	return string(h.beta)
 }
 
 func parseLength(b []byte) int64 {

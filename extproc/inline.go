@@ -27,10 +27,7 @@ const (
 // none itself but those it accepts. It waits for other servers, in the
 // goroutine of this attempt alone; leaving clients end it.
 func (s *Service) inline(ctx context.Context, rq *llm.Request, accepts func(url string) bool) *llm.Problem {
-	var wanted []*llm.Media
-	for i := range rq.Messages {
-		wanted = appendByURL(wanted, rq.Messages[i].Parts, accepts)
-	}
+	wanted := byURL(rq, accepts)
 	if len(wanted) == 0 {
 		return nil
 	}
@@ -59,6 +56,14 @@ func (s *Service) inline(ctx context.Context, rq *llm.Request, accepts func(url 
 		return p
 	}
 	return nil
+}
+
+// byURL are the request's media by URL, but for those the provider accepts.
+func byURL(rq *llm.Request, accepts func(url string) bool) (wanted []*llm.Media) {
+	for i := range rq.Messages {
+		wanted = appendByURL(wanted, rq.Messages[i].Parts, accepts)
+	}
+	return wanted
 }
 
 func appendByURL(dst []*llm.Media, parts []llm.Part, accepts func(url string) bool) []*llm.Media {

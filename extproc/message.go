@@ -18,6 +18,7 @@ const (
 	responseBody     kind = 5
 	requestTrailers  kind = 6
 	responseTrailers kind = 7
+	metadataContext  kind = 8 // beside the oneof
 )
 
 // header is a header as Envoy sends it: lower-case name, raw value. Both point
@@ -34,6 +35,8 @@ type message struct {
 	body    []byte
 	// end tells that nothing follows this part.
 	end bool
+	// metadata is the encoded Metadata that a filter forwards, nil for most.
+	metadata []byte
 
 	// sink, where set, takes the bytes of request bodies: body is then only
 	// what was added to it.
@@ -49,6 +52,7 @@ var errMalformed = errors.New("malformed ProcessingRequest")
 func (m *message) decode(data mem.BufferSlice) error {
 	m.release()
 	m.kind, m.headers, m.body, m.end = 0, m.headers[:0], nil, false
+	m.metadata = nil
 	var b []byte
 	if m.sink != nil && m.pour(data) {
 		return nil
@@ -80,6 +84,8 @@ func (m *message) decode(data mem.BufferSlice) error {
 			err := m.decodeHeaders(v, 3) // HttpTrailers{1: HeaderMap}
 			m.end = true
 			return err
+		case metadataContext:
+			m.metadata = v
 		case requestBody, responseBody:
 			m.kind = kind(num)
 			err := m.decodeBody(v)

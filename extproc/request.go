@@ -123,22 +123,45 @@ func inexpressible(fields []string) *llm.Problem {
 }
 
 func (a *attempt) dialectTarget() dialect.Target {
-	t, p := &a.target, a.target.Provider
-	out := dialect.Target{
-		ID: t.ID, BasePath: p.BaseURL.Path, AddUsage: a.x.envelope.Stream && !a.x.envelope.WantsUsage,
-		Genuine: p.Genuine(), Platform: dialect.Platform(p.Platform), APIVersion: p.APIVersion,
-		MaxOutput: t.Output, Quirks: &p.Quirks,
-	}
+	out := targetOf(&a.target)
+	out.AddUsage = a.x.envelope.Stream && !a.x.envelope.WantsUsage
 	if a.x.codec.Name == llm.Anthropic {
 		out.Betas = a.vendor.betas
 	}
 	return out
 }
 
+// targetOf is what dialects must know of a target.
+func targetOf(t *chain.Target) dialect.Target {
+	p := t.Provider
+	return dialect.Target{
+		ID: t.ID, BasePath: p.BaseURL.Path, Genuine: p.Genuine(), Platform: dialect.Platform(p.Platform), APIVersion: p.APIVersion,
+		MaxOutput: t.Output, Quirks: &p.Quirks,
+	}
+}
+
+// wishes are what of a decoded request shapes the answer.
+type wishes struct {
+	freeText []string // tools whose calls are free text
+	base64   bool     // vectors are wanted in base64
+}
+
+func wishesOf(rq *llm.Request) wishes {
+	return wishes{rq.FreeText(), rq.Embed != nil && rq.Embed.Base64}
+}
+
+// inlines tells whether the target needs media as bytes; Claude on Vertex reads
+// no URLs either.
+func inlines(c *dialect.Codec, t dialect.Target) bool {
+	return c.Inlines || t.Platform == dialect.Vertex
+}
+
+// bodyRoom is what a request grows by in bytes, as a rule.
+const bodyRoom = 64
+
 // encode writes the request for this target, always from the pristine one:
 // patched where the target speaks the client's dialect as the client does.
 func (a *attempt) encode(body []byte, t dialect.Target) (out [][]byte, p *llm.Problem) {
-	const room = 64 // for the model id and the usage option
 	if a.codec == a.x.codec && a.target.Model.Lane != catalog.LaneTranslate && !a.x.envelope.Uses.Meets(t.Quirks) {
 		return a.codec.Patch(body, &a.x.envelope, t), nil
 	}
@@ -146,14 +169,14 @@ func (a *attempt) encode(body []byte, t dialect.Target) (out [][]byte, p *llm.Pr
 	if p != nil {
 		return nil, p
 	}
-	a.base64, a.freeText = rq.Embed != nil && rq.Embed.Base64, rq.FreeText()
+	a.wishes = wishesOf(rq)
 	rq.Model, rq.Stream = a.x.envelope.Model, a.x.envelope.Stream // Gemini's stand in the path
-	if a.codec.Inlines || t.Platform == dialect.Vertex {          // which reads no URLs for Claude either
+	if inlines(a.codec, t) {
 		if p := a.s.inline(a.st.Context(), rq, a.codec.Fetches); p != nil {
 			return nil, p
 		}
 	}
-	text, dropped, p := a.codec.EncodeRequest(make([]byte, 0, len(body)+room), rq, t)
+	text, dropped, p := a.codec.EncodeRequest(make([]byte, 0, len(body)+bodyRoom), rq, t)
 	a.dropped = dropped
 	return [][]byte{text}, p
 }

@@ -28,7 +28,6 @@ type routing struct {
 	view    *view
 	head    head
 	asked   asked
-	direct  direct // the call of an express request
 	key     *identity.Key
 	id      exchangeID
 	text    []byte // the id as text
@@ -58,6 +57,9 @@ func (s *Service) router(st stream) error {
 	readHead(&first, &r.head)
 	r.asked = surfaceOf(r.head.path)
 	e := r.asked.endpoint
+	if r.head.anthropic && r.asked.dialect == llm.OpenAI && (e == listModels || e == oneModel) {
+		r.asked.dialect = llm.Anthropic // whose list has OpenAI's path
+	}
 	if e == healthz || e == readyz {
 		return r.health(e)
 	}
@@ -144,7 +146,7 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 		id: r.id, view: r.view, key: r.key, asked: r.asked, codec: codec, envelope: env, chain: ch,
 		model: m.Name, started: r.started, seen: r.started, body: body,
 	}
-	if x.express = r.expresses(x) && r.callExpress(x); x.express {
+	if x.express = r.expresses(x); x.express {
 		x.served = meter.Express
 	}
 	return x, nil
@@ -172,23 +174,6 @@ func (r *routing) serving(ch chain.Chain) (chain.Chain, *llm.Problem) {
 	}
 	ch.Targets, ch.Override = kept, true
 	return ch, nil
-}
-
-// expressed are the dialects whose answers the express guard can judge.
-var expressed = map[llm.Dialect]bool{llm.OpenAI: true, llm.Responses: true, llm.Anthropic: true, llm.Gemini: true, llm.Embeddings: true}
-
-// expresses tells whether the router stage rewrites the request itself: the
-// first target speaks the client's dialect, and the express guard can judge
-// the answer. It passes refusals, and says nothing of targets passed over.
-func (r *routing) expresses(x *exchange) bool {
-	if x.envelope.Stream || len(x.body) > ExpressLimit || len(x.chain.Targets) == 0 || len(x.chain.Skipped) > 0 || x.evades() {
-		return false
-	}
-	first := x.chain.Targets[0]
-	if x.envelope.Uses.Meets(&first.Provider.Quirks) {
-		return false
-	}
-	return first.Model.Lane == catalog.LaneAuto && expressed[x.codec.Name] && table.For(x.codec.Name, first.Dialects) == x.codec
 }
 
 // resolve finds the model a client names.

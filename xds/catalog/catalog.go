@@ -109,6 +109,8 @@ type Model struct {
 	// Targets in the catalog's order; never empty, one per provider.
 	Targets []Target
 	Lane    Lane
+	// Bundled: the operator has not defined it; it came with a preset.
+	Bundled bool
 }
 
 // Target is one way to serve a model.

@@ -34,7 +34,7 @@ type timeouts struct {
 	FirstToken *duration `json:"first_token,omitempty" jsonschema_description:"Of a stream: until its first content. Default 60s; 1ms to 1h."`
 	Answer     *duration `json:"answer,omitempty" jsonschema_description:"Of a JSON answer: until it is whole. Default 600s; 1ms to 24h."`
 	Idle       *duration `json:"idle,omitempty" jsonschema_description:"Of a stream: between two events. Default 120s; 1ms to 24h."`
-	Request    *duration `json:"request,omitempty" jsonschema_description:"Of a whole request with all its attempts. Default 0s, no limit; up to 168h."`
+	Request    *duration `json:"request,omitempty" jsonschema_description:"Of a whole attempt, its stream included. Default 0s, no limit; up to 168h."`
 }
 
 type limitsSection struct {

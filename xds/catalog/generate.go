@@ -46,23 +46,27 @@ func FromEnvironment(env func(string) (string, bool), keys ...Key) (src Source, 
 	return Source{Name: "environment", Data: []byte(text.String()), Env: env}, enabled
 }
 
-// DemoAddresses are the base URLs of the simulator's three providers, plain
-// http on loopback.
-type DemoAddresses struct{ Alpha, Beta, Gamma string }
+// DemoAddresses are the base URLs of the simulator's providers, plain http on
+// loopback, each as the dialect of that provider has it.
+type DemoAddresses struct{ Alpha, Beta, Gamma, Delta string }
 
-// Demo is the source for the simulator: open, with sim/chat at alpha, beta and
-// gamma in this order, sim/solo at alpha alone, and sim/translated, which
-// always takes the translate lane.
+// Demo is the source for the simulator: open, with four providers that speak a
+// dialect each, sim/chat at all of them in this order, a model at each alone,
+// and one that makes vectors.
 func Demo(at DemoAddresses) Source {
 	text := fmt.Sprintf(`open: true
 providers:
-  alpha: {dialect: openai, base_url: %s}
-  beta: {dialect: openai, base_url: %s}
-  gamma: {dialect: openai, base_url: %s}
+  alpha: {dialects: [openai, responses], base_url: %s}
+  beta: {dialect: anthropic, base_url: %s}
+  gamma: {dialect: gemini, base_url: %s}
+  delta: {dialect: bedrock, base_url: %s}
 models:
-  sim/chat: {targets: [alpha, beta, gamma]}
-  sim/solo: {targets: [alpha]}
-  sim/translated: {targets: [alpha, beta, gamma], lane: translate}
-`, strconv.Quote(at.Alpha), strconv.Quote(at.Beta), strconv.Quote(at.Gamma))
+  sim/chat: {targets: [alpha, beta, gamma, delta]}
+  sim/openai: {targets: [alpha]}
+  sim/anthropic: {targets: [beta]}
+  sim/gemini: {targets: [gamma]}
+  sim/bedrock: {targets: [delta]}
+  sim/embedding: {targets: [alpha, gamma, {provider: delta, id: amazon.titan-embed-text-v2:0}], capabilities: [embeddings]}
+`, strconv.Quote(at.Alpha), strconv.Quote(at.Beta), strconv.Quote(at.Gamma), strconv.Quote(at.Delta))
 	return Source{Name: "demo", Data: []byte(text)}
 }

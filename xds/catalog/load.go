@@ -15,17 +15,27 @@ func Load(path string, env func(string) (string, bool)) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseFile(path, data, env)
+	return parseFile(path, data, Source{Env: env})
+}
+
+// LoadKeyless is Load for a process that needs no credentials: Source.Keyless.
+func LoadKeyless(path string, env func(string) (string, bool)) (*Catalog, error) {
+	data, err := readSource(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseFile(path, data, Source{Env: env, Keyless: true})
 }
 
 // parseFile makes names of files in the catalog absolute: Envoy, which opens
 // some of them, may run in another directory.
-func parseFile(path string, data []byte, env func(string) (string, bool)) (*Catalog, error) {
+func parseFile(path string, data []byte, as Source) (*Catalog, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
-	return Parse(Source{Name: path, Data: data, Dir: filepath.Dir(absolute), Env: env})
+	as.Name, as.Data, as.Dir = path, data, filepath.Dir(absolute)
+	return Parse(as)
 }
 
 // readSource refuses what is no regular file: reading a pipe might never end.
@@ -52,7 +62,7 @@ func readSource(path string) ([]byte, error) {
 // watched is a file and what was last seen in it.
 type watched struct {
 	path string
-	env  func(string) (string, bool)
+	as   Source            // what of it is not the file's
 	good *Catalog          // the last that parsed
 	seen [sha256.Size]byte // of the content, good or bad
 	err  string            // of the last attempt to read, "" if it could be read
@@ -80,7 +90,7 @@ func (f *watched) load(forced bool) (*Catalog, error) {
 	if f.good != nil && f.good.Version == versionOf(sum) {
 		return nil, nil
 	}
-	c, err := parseFile(f.path, data, f.env)
+	c, err := parseFile(f.path, data, f.as)
 	if err != nil {
 		return nil, err
 	}

@@ -148,7 +148,7 @@ func (c *compiler) bundledModels() {
 			}
 			m := c.catalog.models[k.name]
 			if m == nil {
-				m = &Model{Name: k.name, Title: k.title, Created: k.created}
+				m = &Model{Name: k.name, Title: k.title, Created: k.created, Bundled: true}
 				c.catalog.models[k.name] = m
 			}
 			m.Targets = append(m.Targets, *t)

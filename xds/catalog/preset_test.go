@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
 func TestTheBundledPresetsAreSound(t *testing.T) {
@@ -158,7 +160,7 @@ func TestFromEnvironmentWithoutKeysSaysWhatToAdd(t *testing.T) {
 }
 
 func TestDemoIsTheSimulatorsCatalog(t *testing.T) {
-	c, err := Parse(Demo(DemoAddresses{"http://127.0.0.1:7001/v1", "http://127.0.0.1:7002", "http://[::1]:7003"}))
+	c, err := Parse(Demo(DemoAddresses{"http://127.0.0.1:7001/v1", "http://127.0.0.1:7002", "http://[::1]:7003", "http://localhost:7004"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,17 +169,25 @@ func TestDemoIsTheSimulatorsCatalog(t *testing.T) {
 	}
 	got := map[string][]string{}
 	for _, m := range c.Models {
-		got[m.Name+" "+string(m.Lane)] = targets(m)
+		got[m.Name] = targets(m)
 	}
 	want := map[string][]string{
-		"sim/chat ":                {"alpha chat", "beta chat", "gamma chat"},
-		"sim/solo ":                {"alpha solo"},
-		"sim/translated translate": {"alpha translated", "beta translated", "gamma translated"},
+		"sim/chat":      {"alpha chat", "beta chat", "gamma chat", "delta chat"},
+		"sim/openai":    {"alpha openai"},
+		"sim/anthropic": {"beta anthropic"},
+		"sim/gemini":    {"gamma gemini"},
+		"sim/bedrock":   {"delta bedrock"},
+		"sim/embedding": {"alpha embedding", "gamma embedding", "delta amazon.titan-embed-text-v2:0"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if _, err := Parse(Demo(DemoAddresses{"http://10.0.0.1", "\x00\"", "http://localhost"})); err == nil {
+	for provider, speaks := range map[string]llm.Dialect{"alpha": llm.OpenAI, "beta": llm.Anthropic, "gamma": llm.Gemini, "delta": llm.Bedrock} {
+		if got := c.Provider(provider).Dialects[0]; got != speaks {
+			t.Errorf("%s speaks %s, want %s", provider, got, speaks)
+		}
+	}
+	if _, err := Parse(Demo(DemoAddresses{"http://10.0.0.1", "\x00\"", "http://localhost", "http://localhost"})); err == nil {
 		t.Error("addresses off loopback are accepted")
 	}
 }

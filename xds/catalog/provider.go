@@ -250,7 +250,7 @@ func (c *compiler) credential(path string, e providerEntry, p *Provider) {
 		}
 		p.Credential = ref
 	}
-	if p.Credential.Scheme != SchemeEnv || c.src.Env == nil {
+	if p.Credential.Scheme != SchemeEnv || c.src.Env == nil || c.src.Keyless {
 		return
 	}
 	if value, ok := c.src.Env(p.Credential.Name); !ok || value == "" {

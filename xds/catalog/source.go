@@ -17,6 +17,9 @@ type Source struct {
 	// holes of URLs that only variables fill hold their names. The values of
 	// credentials are not kept.
 	Env func(string) (string, bool)
+	// Keyless leaves the env: references of credentials unchecked, for a process
+	// that needs none; what else the catalog takes from Env is asked for.
+	Keyless bool
 }
 
 // Parse checks and compiles a source. Its error is Errors: everything that is

@@ -23,6 +23,8 @@ const (
 type WatchConfig struct {
 	Path string
 	Env  func(string) (string, bool) // as in Source
+	// Keyless is as in Source.
+	Keyless bool
 	// Interval is how often the file is read even if the file system reports
 	// nothing, as some network file systems don't; 0 = never.
 	Interval time.Duration
@@ -83,7 +85,7 @@ func Watch(ctx context.Context, config WatchConfig) (*Watcher, error) {
 
 func newWatcher(config WatchConfig, notify notifier) *Watcher {
 	return &Watcher{
-		config: config, file: watched{path: config.Path, env: config.Env}, notify: notify,
+		config: config, file: watched{path: config.Path, as: Source{Env: config.Env, Keyless: config.Keyless}}, notify: notify,
 		reload: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }

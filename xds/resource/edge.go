@@ -90,9 +90,14 @@ func (b *builder) edgeFilters() []*hcmv3.HttpFilter {
 	)
 }
 
+// translateLimit is how long ext_proc may take to translate a JSON answer.
+const translateLimit = 30 * time.Second
+
 // routerStage sends headers and body without waiting and takes one answer.
 // This mode has no message timeout: the connection manager's request timeouts
-// and HTTP/2 keepalive to ext_proc bound it.
+// and HTTP/2 keepalive to ext_proc bound it. As a rule ext_proc ends the stage
+// then, and the response never waits for it; where an express answer is to be
+// translated it stays, and gets the whole body in one message.
 func (b *builder) routerStage() *extprocv3.ExternalProcessor {
 	return &extprocv3.ExternalProcessor{
 		GrpcService: grpcService(envoy.ExtProcCluster, headerValue(envoy.RoleKey, envoy.RoleRouter)),
@@ -101,13 +106,18 @@ func (b *builder) routerStage() *extprocv3.ExternalProcessor {
 			RequestBodyMode:    extprocv3.ProcessingMode_FULL_DUPLEX_STREAMED,
 			RequestTrailerMode: extprocv3.ProcessingMode_SEND,
 			ResponseHeaderMode: extprocv3.ProcessingMode_SKIP,
+			ResponseBodyMode:   extprocv3.ProcessingMode_BUFFERED,
 		},
-		MutationRules: mutationRules(),
-		StatusOnError: unavailable(),
-		MetadataOptions: &extprocv3.MetadataOptions{ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{
-			Typed:   []string{envoy.ChainNamespace},
-			Untyped: []string{envoy.ExchangeNamespace},
-		}},
+		MessageTimeout: seconds(translateLimit),
+		MutationRules:  mutationRules(),
+		StatusOnError:  unavailable(),
+		MetadataOptions: &extprocv3.MetadataOptions{
+			ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{
+				Typed:   []string{envoy.ChainNamespace},
+				Untyped: []string{envoy.ExchangeNamespace},
+			},
+			ForwardingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{envoy.AnswerNamespace}},
+		},
 		// The express lane sends a body whose length we know; some providers
 		// refuse chunked requests.
 		AllowContentLengthHeader: true,

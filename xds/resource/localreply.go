@@ -46,11 +46,15 @@ type edgeShape struct {
 	format func(r *edgeReply) *structpb.Struct
 }
 
+// geminiVerb is true for paths of Gemini's API in the version that has its
+// prefix in common with OpenAI's.
+const geminiVerb = `(request.url_path.startsWith("/v1/models/") && (request.url_path.endsWith("enerateContent") || request.url_path.endsWith(":countTokens")))`
+
 // edgeShapes are looked through in order; the last takes the rest. Sources: the
 // error pages of Anthropic's, Google's and OpenAI's API references.
 var edgeShapes = []edgeShape{
 	{`request.url_path.startsWith("/v1/messages")`, (*edgeReply).anthropic},
-	{`request.url_path.startsWith("/v1beta/")`, (*edgeReply).gemini},
+	{`(request.url_path.startsWith("/v1beta/") || ` + geminiVerb + `)`, (*edgeReply).gemini},
 	{`true`, (*edgeReply).openAI},
 }
 

@@ -156,6 +156,7 @@ func gatewayFacts() []*corev3.HeaderValueOption {
 		// The attempt stage knows better where an attempt was not worth making,
 		// and which model a fallback became.
 		ifAbsent(envoy.AttemptsHeader, "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
+		ifAbsent(envoy.DroppedHeader, "%DYNAMIC_METADATA("+envoy.AnswerNamespace+":"+envoy.FactDropped+")%"),
 		ifAbsent(envoy.ModelHeader, "%DYNAMIC_METADATA("+envoy.ExchangeNamespace+":"+envoy.FactModel+")%"),
 		setHeader(envoy.ProviderHeader, "%METADATA(CLUSTER:"+envoy.ExchangeNamespace+":"+envoy.FactProvider+")%"),
 	}

@@ -37,10 +37,14 @@ local REFUSALS = {
   { "extra inputs are not permitted", "unsupported" }, { "extra_forbidden", "unsupported" },
 }
 
+-- The statuses of 4xx that the router tries the next target for.
+local RETRIED = { ["401"] = true, ["402"] = true, ["403"] = true, ["404"] = true, ["408"] = true, ["429"] = true }
+
 -- By dialect: the member that makes an answer one, whether its array may be
 -- empty (a model may say nothing), the pattern of usage objects, and a member
 -- that stands in the first one's stead (why a prompt is not answered).
 local DIALECTS = {
+  bedrock = { '"content"', true, '"usage"%s*:%s*(%b{})' },
   openai = { '"choices"', false, '"usage"%s*:%s*(%b{})' },
   embeddings = { '"data"', false, '"usage"%s*:%s*(%b{})' },
   anthropic = { '"content"', true, '"usage"%s*:%s*(%b{})' },
@@ -121,6 +125,19 @@ local function fail(handle, status, why)
   handle:streamInfo():dynamicMetadata():set("dragoman.failed", "attempt", format("%s %d %s", status, ms, why))
 end
 
+-- passed tells that this answer is the express attempt's own: the router stage,
+-- where it translates it (the length is the provider's then), and the client,
+-- whose request lost fields.
+local function passed(handle, status, facts)
+  if facts == nil then return end
+  local metadata = handle:streamInfo():dynamicMetadata()
+  if facts.dropped ~= nil then metadata:set("dragoman.answer", "dropped", facts.dropped) end
+  if facts.translate ~= nil then
+    metadata:set("dragoman.answer", "status", status)
+    handle:headers():remove("content-length")
+  end
+end
+
 -- record leaves the usage object of an answer for the access log, as the
 -- provider wrote it. It stands at an answer's end, as a rule.
 local function record(handle, body, n, d)
@@ -133,25 +150,26 @@ local function record(handle, body, n, d)
 end
 
 function envoy_on_response(handle)
+  local facts = handle:streamInfo():dynamicMetadata():get("dragoman")
   local headers = handle:headers()
   local status = headers:get(":status")
   if status ~= "200" and status ~= "400" then
     if byte(status) >= 51 then fail(handle, status, "-") end -- 3xx, 4xx and 5xx
+    if byte(status) == 50 or byte(status) == 52 and not RETRIED[status] then passed(handle, status, facts) end
     return
   end
   local kind = lower(headers:get("content-type") or "")
   local coding = headers:get("content-encoding")
   local encoded = coding ~= nil and coding ~= "identity"
-  if encoded and status == "400" then return end
+  if encoded and status == "400" then return passed(handle, status, facts) end
   if status == "200" and (encoded or find(kind, "json", 1, true) == nil) then
     fail(handle, status, "malformed")
     headers:replace(":status", "503")
     return
   end
   local length = headers:get("content-length") -- no value at all if there is none
-  if length ~= nil and tonumber(length) > LONGEST then return end
+  if length ~= nil and tonumber(length) > LONGEST then return passed(handle, status, facts) end
 
-  local facts = handle:streamInfo():dynamicMetadata():get("dragoman")
   local d = DIALECTS[facts ~= nil and facts.dialect or "openai"] or DIALECTS.openai
   local body = handle:body(true)
   local n = body ~= nil and body:length() or 0 -- nil where trailers come without data
@@ -165,6 +183,7 @@ function envoy_on_response(handle)
   end
   if why == nil then
     if status == "200" then record(handle, body, n, d) end
+    passed(handle, status, facts)
     return
   end
   fail(handle, status, why)

@@ -19,6 +19,7 @@ local CUT = "the provider ended the stream before it was complete"
 --   supply   that marker as an event
 --   broken   the error event; Google's SDKs take it for one without "data:"
 --   usage    the pattern of usage objects; first = the beginning has one, too
+--   numbered the events are numbered, the error event as the next one
 local DIALECTS = {
   anthropic = {
     finish = { 'stop_reason"' }, marks = {}, done = '"message_stop"',
@@ -29,7 +30,7 @@ local DIALECTS = {
   responses = {
     finish = {}, marks = { '"response.completed"', '"response.incomplete"', '"response.failed"' },
     broken = 'event: error\ndata: {"type":"error","code":"upstream_incomplete","message":"' .. CUT .. '","param":null}\n\n',
-    usage = '"usage"%s*:%s*(%b{})',
+    usage = '"usage"%s*:%s*(%b{})', numbered = true,
   },
   gemini = {
     finish = { 'finishReason"', 'blockReason"' }, marks = {},
@@ -67,10 +68,29 @@ local function note(handle, d, head, said)
   if last ~= nil then handle:streamInfo():dynamicMetadata():set("dragoman.usage", "raw", last) end
 end
 
+-- number gives the last sequence_number in s, or else what it was before.
+local function number(s, before)
+  local a, b = find(s, '"sequence_number":', 1, true)
+  while a ~= nil do
+    before = tonumber(string.match(s, "^ *(%d+)", b + 1)) or before
+    a, b = find(s, '"sequence_number":', b, true)
+  end
+  return before
+end
+
+-- ended gives what a stream lacks, with the line ends of what has passed, which
+-- is seam at last: Google's Go SDK knows only one kind in a stream.
+local function ended(what, seam, last)
+  if last ~= nil then what = sub(what, 1, -4) .. ',"sequence_number":' .. last + 1 .. "}\n\n" end
+  if seam ~= "" and not whole(seam) then what = (byte(seam, -1) == 10 and "\n" or "\n\n") .. what end
+  if find(seam, "\r\n", 1, true) ~= nil then what = string.gsub(what, "\n", "\r\n") end
+  return what
+end
+
 -- truthful guards a stream of dialect d.
 local function truthful(handle, d)
   if not eventful(handle) then return end
-  local over, done = false, false
+  local over, done, last = false, false, nil
   local head, said, seam, chunk, out = "", "", "", nil, ""
   for c in handle:bodyChunks() do
     chunk, out = c, ""
@@ -80,6 +100,7 @@ local function truthful(handle, d)
       local s = seam .. out
       if d.first and #head < HEAD then head = head .. sub(out, 1, HEAD) end
       over = over or finished(d, s)
+      if d.numbered and not over then last = number(s, last) end
       if over then
         done = done or d.done == nil or find(s, d.done, 1, true) ~= nil
         said = sub(said == "" and s or said .. out, -TAIL)
@@ -89,8 +110,7 @@ local function truthful(handle, d)
   end
   note(handle, d, head, said)
   if over and done then return end
-  local gap = (seam == "" or whole(seam)) and "" or byte(seam, -1) == 10 and "\n" or "\n\n"
-  finally(handle, chunk, out, gap .. (over and d.supply or d.broken))
+  finally(handle, chunk, out, ended(over and d.supply or d.broken, seam, last))
 end
 
 function envoy_on_response(handle)

@@ -20,8 +20,12 @@ const (
 	partText = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a \\\"finishReason\\\":\\\"STOP\\\"\"}],\"role\":\"model\"}}],\"usageMetadata\":{\"promptTokenCount\":4}}\r\n\r\n"
 	partDone = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"b\"}],\"role\":\"model\"},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":4,\"candidatesTokenCount\":2}}\r\n\r\n"
 	partStop = "data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"},\"usageMetadata\":{\"promptTokenCount\":4}}\r\n\r\n"
+	itemFive = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\": 15,\"delta\":\"\\\"sequence_number\\\":99\"}\n\n"
 	partLost = "{\"error\":{\"code\":502,\"message\":\"the provider ended the stream before it was complete\",\"status\":\"UNAVAILABLE\"}}\n\n"
 )
+
+// crlf is a text with the line ends that Google writes.
+func crlf(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }
 
 func TestStreamsOfOtherDialectsEndTruthfully(t *testing.T) {
 	r := startRig(t)
@@ -32,15 +36,16 @@ func TestStreamsOfOtherDialectsEndTruthfully(t *testing.T) {
 		"a message without its stop's gap":  {"anthropic", claudeStart + strings.TrimSuffix(claudeEnd, "\n"), "\n" + claudeStop},
 		"a message without a reason":        {"anthropic", claudeStart + claudeText, claudeLost},
 		"a message cut within its reason":   {"anthropic", claudeStart + claudeEnd[:strings.Index(claudeEnd, "end_turn")], "\n\n" + claudeLost},
-		"a message in CRLF":                 {"anthropic", strings.ReplaceAll(claudeStart+claudeEnd, "\n", "\r\n"), claudeStop},
+		"a message in CRLF":                 {"anthropic", strings.ReplaceAll(claudeStart+claudeEnd, "\n", "\r\n"), crlf(claudeStop)},
+		"a numbered response, cut short":    {"responses", itemFive + itemText, strings.Replace(itemLost, "null}", "null,\"sequence_number\":16}", 1)},
 		"a whole response":                  {"responses", itemText + itemDone, ""},
 		"an incomplete response":            {"responses", itemText + strings.ReplaceAll(itemDone, "completed", "incomplete"), ""},
 		"a response that never completes":   {"responses", itemText + itemText, itemLost},
 		"a response cut within its last":    {"responses", itemText + itemDone[:40], "\n\n" + itemLost},
 		"whole contents":                    {"gemini", partText + partDone, ""},
 		"a blocked prompt":                  {"gemini", partStop, ""},
-		"contents without a finish":         {"gemini", partText, partLost},
-		"contents cut before their finish":  {"gemini", partText + partDone[:30], "\n\n" + partLost},
+		"contents without a finish":         {"gemini", partText, crlf(partLost)},
+		"contents cut before their finish":  {"gemini", partText + partDone[:30], crlf("\n\n" + partLost)},
 		"nothing but a comment, of Gemini":  {"gemini", ": hi\n\n", partLost},
 		"nothing but a comment, of Claude":  {"anthropic", ": hi\n\n", claudeLost},
 		"nothing but a comment, of a model": {"responses", ": hi\n", "\n" + itemLost},

@@ -1,0 +1,63 @@
+package extproc
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/dragoman-gateway/dragoman/envoy"
+)
+
+// comeBack is the way back of an express request whose answer is translated.
+// It gets the whole body in one message, and Envoy holds the headers until it
+// is answered. An answer that another attempt gave has been translated by its
+// attempt stage, and passes.
+func (r *routing) comeBack(x *exchange) error {
+	var m message
+	defer m.release()
+	if err := r.st.RecvMsg(&m); err != nil {
+		return nil //nolint:nilerr // no body came: the client left, or there is none to translate
+	}
+	if m.kind != responseBody {
+		return errOutOfOrder
+	}
+	out := &reply{part: toResponseBody}
+	if status := passedStatus(m.metadata); status != 0 {
+		body, ok := r.translated(x, status, m.body)
+		if !ok {
+			return errBroken
+		}
+		out.op, out.body = replaceBody, body
+	}
+	return ignoreGone(r.st.SendMsg(out))
+}
+
+// passedStatus is the status of an answer that is the express attempt's own,
+// as its guard says; 0 for any other.
+func passedStatus(metadata []byte) (status int) {
+	_ = fields(metadata, func(num protowire.Number, v []byte, _ uint64) error { // malformed metadata says nothing
+		if num == 1 && string(bytesAt(v, 1)) == envoy.AnswerNamespace {
+			status, _ = strconv.Atoi(string(stringOf(bytesAt(v, 2), envoy.AnswerStatus)))
+		}
+		return nil
+	})
+	return status
+}
+
+// translated is the whole answer, or the error, in the client's dialect. An
+// error keeps the provider's status, which the guard passes only where it is
+// the client's own. The guard has looked at the answer, too: one that cannot be
+// read all the same is none.
+func (r *routing) translated(x *exchange, status int, body []byte) (out []byte, ok bool) {
+	d, t := &x.direct, &x.chain.Targets[0]
+	if status >= 400 {
+		p := d.codec.DecodeError(status, nil, body)
+		r.s.meter.Passed(t.Provider.Name, p.Kind)
+		return r.view.credentials.Redact(t.Provider.Name, x.codec.EncodeError(p, string(r.text))), true
+	}
+	events, p := d.codec.DecodeAnswer(body)
+	if p != nil {
+		return nil, false
+	}
+	return x.codec.EncodeAnswer(nil, events, x.reply(t.Model.Name, d.wishes)), true
+}
