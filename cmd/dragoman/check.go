@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,8 +14,14 @@ import (
 
 type checkCommand struct {
 	File       string `arg:"" optional:"" help:"The catalog file, dragoman.yaml by default."`
-	Live       bool   `help:"Also make one free call to each provider: is the key valid, are the model ids known?" xor:"env"`
+	Live       bool   `help:"Also ask each provider something that is free: is the credential taken, are the model ids known?" xor:"env"`
 	WithoutEnv bool   `help:"Don't ask whether the environment variables that it names are set, as on a machine that has no keys." xor:"env"`
+}
+
+// Help says what --live does.
+func (c *checkCommand) Help() string {
+	return "What --live asks: for the list of models; on Vertex AI, each model to count one word; " +
+		"on Bedrock, an empty conversation, which it refuses once it has taken the credential. Nothing is generated."
 }
 
 // Run reports what is wrong, every error at once.
@@ -51,12 +58,17 @@ func checkLive(ctx context.Context, cat *catalog.Catalog, s streams) error {
 	if err != nil {
 		return err
 	}
+	if clouds := creds.Clouds(); len(clouds) > 0 {
+		fmt.Fprintf(s.out, "Asking the clouds for credentials of %s, half a minute at most.\n", strings.Join(clouds, ", "))
+		_ = creds.Await(ctx) // what is missing is said of its provider
+	}
 	words, failures := make([]string, len(cat.Providers)), make([]error, len(cat.Providers))
 	var asking errgroup.Group
 	asking.SetLimit(16)
 	for i, p := range cat.Providers {
 		asking.Go(func() error {
-			words[i], failures[i] = probe(ctx, cat, probed{p, creds.Headers(p.Name)})
+			one := prober{Provider: p, catalog: cat, credentials: creds}
+			words[i], failures[i] = one.probe(ctx)
 			return nil
 		})
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,43 +47,73 @@ func TestCheckReportsEveryErrorAtOnce(t *testing.T) {
 	}
 }
 
-func TestCheckLiveTriesEachKeyAndModelID(t *testing.T) {
+func TestCheckLiveAsksEachProviderInItsOwnDialect(t *testing.T) {
 	t.Parallel()
-	const key = "a-key-that-nobody-may-see"
+	const key, wrong = "a-key-that-nobody-may-see", "another-that-nobody-may-see"
+	ids := []string{"known", "anthropic.claude-known"}
 	f := newFleet(t,
-		simulator.Config{Name: "good", Key: key, Models: []string{"known"}},
-		simulator.Config{Name: "barred", Key: "another"},
-		simulator.Config{Name: "poor", Key: key, Models: []string{"known"}},
-		simulator.Config{Name: "gone"}, simulator.Config{Name: "broken"})
+		simulator.Config{Name: "good", Key: key, Models: ids}, simulator.Config{Name: "anybody", Models: ids},
+		simulator.Config{Name: "signed", AccessKeys: []simulator.AccessKey{{ID: "AKIDEXAMPLE", Secret: key}}},
+		simulator.Config{Name: "gone"}, simulator.Config{Name: "broken"}, simulator.Config{Name: "listless"})
 	if err := f.Stop("gone"); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Provider("broken").SetFault(simulator.Script{Status: http.StatusInternalServerError}); err != nil {
-		t.Fatal(err)
-	}
-	p := newPlace(t, "KEY="+key)
-	var b strings.Builder
-	b.WriteString("open: true\nproviders:\n")
-	for _, s := range f.States() {
-		fmt.Fprintf(&b, "  %s: {dialect: openai, base_url: '%s/v1', credential: 'env:KEY', headers: {x-team: a}}\n", s.Name, s.URL)
-	}
-	b.WriteString("models:\n  sim/known: {targets: [good, barred, gone, broken]}\n  sim/unknown: {targets: [poor]}\n")
-	p.file(t, "dragoman.yaml", b.String())
-	out, errs, status := p.do(t, "check", "--live")
-	if status != 1 {
-		t.Errorf("status %d", status)
-	}
-	for _, want := range []string{
-		"good                 ok in ", ", 1 model id known",
-		"barred               FAILED: status 401: the provider refuses the key, env:KEY",
-		`poor                 FAILED: the key is good, but the provider does not list "unknown" (for sim/unknown)`,
-		"gone                 FAILED: no answer: ", "broken               FAILED: status 500",
-	} {
-		if !strings.Contains(out, want) {
-			t.Errorf("no %q in\n%s%s", want, out, errs)
+	for name, status := range map[string]int{"broken": http.StatusInternalServerError, "listless": http.StatusNotFound} {
+		if err := f.Provider(name).SetFault(simulator.Script{Status: status}); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if strings.Contains(out+errs, key) {
-		t.Errorf("the key is printed:\n%s%s", out, errs)
+	const taken, refused = "ok in .*, the credential is taken; the ids are not checked", `: the provider refuses the credential, env:WRONG; it says "`
+	rows := []struct{ name, entry, at, want string }{
+		{"openai-good", "dialect: openai, credential: env:KEY", "good/v1", "ok in .*, 1 model id known$"},
+		{"openai-barred", "dialect: openai, credential: env:WRONG", "good/v1", "FAILED: status 401" + refused},
+		{"openai-poor", "dialect: openai, credential: env:KEY", "good/v1", `FAILED: the provider answers, but does not know "other" \(for sim/other\)$`},
+		{"openai-open", "dialect: openai", "anybody/v1", "ok in .*, 1 model id known$"},
+		{"openai-public", "dialect: openai, credential: env:KEY", "anybody/v1", "ok in .*, 1 model id known; the list is public, so the credential is not checked$"},
+		{"openai-gone", "dialect: openai, credential: env:KEY", "gone/v1", "FAILED: no answer: "},
+		{"openai-broken", "dialect: openai, credential: env:KEY", "broken/v1", "FAILED: status 500"},
+		{"openai-bundled", "preset: openai, credential: env:KEY", "good/v1", "ok in .*, 0 model ids known; of the bundled ones this account lacks [0-9]+: gpt-.* and [0-9]+ more$"},
+		{"listless", "dialect: openai, credential: env:KEY", "listless/v1", "ok in .*: neither the credential nor the ids are checked$"},
+		{"azure-good", "dialect: openai, platform: azure, credential: env:KEY", "good/openai/v1", "ok in .*, the ids are not checked: Azure lists no deployments$"},
+		{"azure-barred", "dialect: openai, platform: azure, credential: env:WRONG", "good/openai/v1", "FAILED: status 401" + refused},
+		{"anthropic-good", "dialect: anthropic, credential: env:KEY", "good/v1", "ok in .*, 1 model id known$"},
+		{"anthropic-barred", "dialect: anthropic, credential: env:WRONG", "good/v1", "FAILED: status 401" + refused},
+		{"gemini-good", "dialect: gemini, credential: env:KEY", "good/v1beta", "ok in .*, 1 model id known$"},
+		{"gemini-barred", "dialect: gemini, credential: env:WRONG", "good/v1beta", "FAILED: status 400" + refused},
+		{"bedrock-good", "dialect: bedrock, credential: env:KEY", "good", taken},
+		{"bedrock-barred", "dialect: bedrock, credential: env:WRONG", "good", "FAILED: status 403" + refused},
+		{"bedrock-signed", "dialect: bedrock, region: us-east-1, credential: 'aws:'", "signed", taken},
+		{"vertex-good", "dialects: [gemini, anthropic], platform: vertex, credential: env:KEY", "good/v1/projects/p/locations/l", "ok in .*, 1 model id known$"},
+		{"vertex-poor", "dialects: [gemini, anthropic], platform: vertex, credential: env:KEY", "good/v1/projects/p/locations/l", `FAILED: the provider answers, but does not know "other"`},
+		{"vertex-barred", "dialects: [gemini, anthropic], platform: vertex, credential: env:WRONG", "good/v1/projects/p/locations/l", "FAILED: status 401" + refused},
+		{"vertex-cloudless", "dialects: [gemini], platform: vertex, credential: 'gcp:'", "good/v1/projects/p/locations/l", "FAILED: no credential: gcp: cannot be had: "},
+	}
+	p := newPlace(t, "KEY="+key, "WRONG="+wrong, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY="+key, "GCE_METADATA_HOST=127.0.0.1:1")
+	providers, models := "open: true\nproviders:\n", "models:\n"
+	for _, r := range rows {
+		name, path, _ := strings.Cut(r.at, "/")
+		url := strings.TrimSuffix(f.URL(name)+"/"+path, "/")
+		providers += fmt.Sprintf("  %s: {%s, base_url: '%s', headers: {x-team: a}}\n", r.name, r.entry, url)
+		switch {
+		case strings.HasSuffix(r.name, "-poor"):
+			models += fmt.Sprintf("  sim/other: {targets: [%s]}\n", r.name)
+		case r.name != "openai-bundled":
+			models += fmt.Sprintf("  sim/%s: {targets: [{provider: %s, id: known}]}\n", r.name, r.name)
+		}
+	}
+	models = strings.Replace(models, "  sim/other: {targets: [openai-poor]}\n", "", 1)
+	models = strings.Replace(models, "[vertex-poor]", "[openai-poor, vertex-poor]", 1)
+	p.file(t, "dragoman.yaml", providers+models)
+	out, errs, status := p.do(t, "check", "--live")
+	if status != 1 {
+		t.Errorf("status %d\n%s", status, errs)
+	}
+	for _, r := range rows {
+		if !regexp.MustCompile(`(?m)^` + r.name + ` +` + r.want).MatchString(out) {
+			t.Errorf("%s: no %q in\n%s", r.name, r.want, out)
+		}
+	}
+	if strings.Contains(out+errs, key) || strings.Contains(out+errs, wrong) {
+		t.Errorf("a key is printed:\n%s%s", out, errs)
 	}
 }

@@ -76,7 +76,7 @@ func (c *staticCommand) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	cat, err := loadCatalog(c.Catalog, nil)
+	cat, err := loadKeyless(c.Catalog, s)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (c *piecesCommand) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	cat, err := loadCatalog(c.Catalog, nil)
+	cat, err := loadKeyless(c.Catalog, s)
 	if err != nil {
 		return err
 	}

@@ -24,11 +24,12 @@ func (c *keysCreateCommand) Run(s streams) error {
 	}
 	line := identity.CatalogLine(c.Name, hash)
 	// The catalog itself judges the name.
-	try := catalog.Demo(catalog.DemoAddresses{Alpha: "http://127.0.0.1:1", Beta: "http://127.0.0.1:2", Gamma: "http://127.0.0.1:3"})
+	const nowhere = "http://127.0.0.1:1"
+	try := catalog.Demo(catalog.DemoAddresses{Alpha: nowhere, Beta: nowhere, Gamma: nowhere, Delta: nowhere})
 	try.Data = append(try.Data, "keys:\n  "+line+"\n"...)
 	if _, err := catalog.Parse(try); err != nil {
 		return fmt.Errorf("%q is no name for a key; write 1 to 63 letters, digits and . _ -, a letter or digit first", c.Name)
 	}
-	_, err = fmt.Fprintf(s.out, "The key, shown this once:\n  %s\n\nAdd to dragoman.yaml, below keys: if that is there already:\nkeys:\n  %s\n", key.Reveal(), line)
+	_, err = fmt.Fprintf(s.out, "The key, shown this once:\n  %s\nClients send it as Authorization: Bearer, x-api-key, api-key or x-goog-api-key.\n\nAdd to dragoman.yaml, below keys: if it has that already:\nkeys:\n  %s\n", key.Reveal(), line)
 	return err
 }

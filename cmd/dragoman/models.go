@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -26,7 +27,7 @@ func (c *modelsCommand) Run(s streams) error {
 		return err
 	}
 	if c.Provider != "" && cat.Provider(c.Provider) == nil {
-		return fmt.Errorf("--provider %s: the catalog has no provider of that name", c.Provider)
+		return fmt.Errorf("--provider %s: the catalog has no provider of that name; it has %s", c.Provider, named(cat.Providers))
 	}
 	rows := c.rows(cat)
 	if c.JSON {
@@ -43,6 +44,14 @@ func (c *modelsCommand) Run(s streams) error {
 	return w.Flush()
 }
 
+func named(providers []*catalog.Provider) string {
+	names := make([]string, len(providers))
+	for i, p := range providers {
+		names[i] = p.Name
+	}
+	return strings.Join(names, ", ")
+}
+
 // load takes the catalog that `dragoman run` would take here.
 func (c *modelsCommand) load(s streams) (*catalog.Catalog, error) {
 	path := c.Catalog
@@ -52,9 +61,11 @@ func (c *modelsCommand) load(s streams) (*catalog.Catalog, error) {
 			if source, enabled := catalog.FromEnvironment(s.env); len(enabled) > 0 {
 				return catalog.Parse(source)
 			}
+			return nil, errors.New("there is no dragoman.yaml here and no provider key in the environment; " +
+				"name the catalog with --catalog, or set a key such as OPENAI_API_KEY to see what it would serve")
 		}
 	}
-	return loadCatalog(path, nil)
+	return loadKeyless(path, s)
 }
 
 func (c *modelsCommand) rows(cat *catalog.Catalog) []modelRow {

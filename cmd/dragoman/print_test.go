@@ -74,6 +74,26 @@ func TestModelsListsWhatIsServed(t *testing.T) {
 	}
 }
 
+func TestWhatFillsURLsIsTakenFromTheEnvironmentWithoutAskingForKeys(t *testing.T) {
+	t.Parallel()
+	const named = "open: true\nproviders: {bedrock: {}, groq: {}}\n"
+	for _, command := range []string{"envoy static", "envoy pieces", "models", "xds --listen unix:x.sock --admin 127.0.0.1:0"} {
+		p := newPlace(t)
+		p.file(t, "dragoman.yaml", named)
+		if _, errs, status := p.do(t, strings.Fields(command)...); status != 1 || !strings.Contains(errs, "providers.bedrock.region: is missing") {
+			t.Errorf("%s without a region: %d\n%s", command, status, errs)
+		}
+	}
+	p := newPlace(t, "AWS_REGION=eu-west-1")
+	p.file(t, "dragoman.yaml", named)
+	if out, errs, status := p.do(t, "envoy", "static"); status != 0 || !strings.Contains(out, "host_rewrite_literal: bedrock-runtime.eu-west-1.amazonaws.com\n") {
+		t.Errorf("with a region: %d\n%s", status, errs)
+	}
+	if out, errs, status := p.do(t, "models"); status != 0 || !strings.Contains(out, "bedrock:eu.anthropic.") {
+		t.Errorf("models of a region: %d\n%s%s", status, out, errs)
+	}
+}
+
 func TestSchemaAndVersionSayWhatIsBuiltIn(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

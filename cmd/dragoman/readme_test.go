@@ -162,12 +162,26 @@ func TestTheReadmesTwoMinutesAreAsItSays(t *testing.T) {
 	for i, want := range [][]string{
 		{"x-dragoman-provider: alpha", "x-dragoman-attempts: 1"},
 		{"HTTP/1.1 200 OK", "x-dragoman-provider: beta", "x-dragoman-attempts: 2"},
+		{ // the surfaces, in their order
+			`"object":"chat.completion"`, "Hello from gamma", `"object":"response"`, "Hello from delta",
+			`"type":"message"`, "Hello from alpha", `{"input_tokens":`, `"candidates":[`, "Hello from beta", "data: {", `{"totalTokens":`,
+			`"object":"embedding"`, `"object":"list","data":[{"id":"sim/anthropic"`, `"type":"model"`, `"has_more":false`, `{"models":[{"name":"models/sim/`,
+		},
 	} {
-		for _, words := range want {
-			if len(said) != 2 || !strings.Contains(said[i], words) {
-				t.Fatalf("no %q in %q", words, said)
-			}
+		if len(said) != 3 {
+			t.Fatalf("%d blocks of requests, want 3", len(said))
 		}
+		rest := said[i]
+		for _, words := range want {
+			_, after, found := strings.Cut(rest, words)
+			if !found {
+				t.Fatalf("no %q in its place in\n%s", words, said[i])
+			}
+			rest = after
+		}
+	}
+	if shown := strings.TrimSpace(blocks(t, "json")[0]); !strings.Contains(said[2], shown) {
+		t.Errorf("the answer that the README shows is none of\n%s", said[2])
 	}
 	served(t, g.url, "sim/chat", "alpha")
 	for _, fault := range regexp.MustCompile("`\\?([a-z_]+=[^`]+)`").FindAllStringSubmatch(readme(t), -1) {

@@ -16,7 +16,7 @@ func TestWithoutKeysRunServesTheDemoThatItDescribes(t *testing.T) {
 	t.Parallel()
 	g := newPlace(t).run(t, "--listen", "localhost:0")
 	for _, promise := range []string{
-		"three simulated providers answer", "curl -i " + g.url + "/v1/chat/completions", `"model":"sim/chat"`,
+		"simulated providers answer", "curl -i " + g.url + "/v1/chat/completions", `"model":"sim/chat"`,
 		"curl -X POST '" + g.admin + "/sim/alpha?status=503'", "curl -X DELETE " + g.admin + "/sim/alpha",
 	} {
 		if !strings.Contains(g.out.String(), promise) {
@@ -64,6 +64,9 @@ func TestAProviderKeyInTheEnvironmentMakesAClientKeyOnce(t *testing.T) {
 	key := g.says(`export DRAGOMAN_KEY=(\S+)`)[1]
 	mustRefuse(t, g.url)
 	mustList(t, g.url, key)
+	if log := g.err.String(); log != "" {
+		t.Errorf("a start without trouble logs:\n%s", log)
+	}
 	g.signal(syscall.SIGTERM)
 	if status := g.end(patience); status != 0 {
 		t.Errorf("status %d after SIGTERM", status)
@@ -138,7 +141,7 @@ func TestASecondSignalStopsAtOnce(t *testing.T) {
 	defer asking.Wait()
 	asking.Go(func() {
 		// How it ends is Envoy's business.
-		_, _ = ask(t, http.MethodPost, g.url+"/v1/chat/completions", hello("sim/solo"))
+		_, _ = ask(t, http.MethodPost, g.url+"/v1/chat/completions", hello("sim/openai"))
 	})
 	awaitInFlight(t, g, 1)
 	began := time.Now()

@@ -20,7 +20,8 @@ type simCommand struct {
 
 // Help shows how a provider is broken.
 func (c *simCommand) Help() string {
-	return "Break a provider with POST /NAME?status=503, mend it with DELETE /NAME, see all with GET /. " +
+	return "Each speaks every dialect at its vendor's paths: /v1 of OpenAI and Anthropic, /v1beta of Gemini, /model of Bedrock. " +
+		"Break a provider with POST /NAME?status=503, mend it with DELETE /NAME, see all with GET /. " +
 		"Other faults: ?hang=headers, ?first=2s, ?reset=mid, ?error_first=true, ?listener=down."
 }
 
@@ -40,6 +41,7 @@ func (c *simCommand) Run(ctx context.Context, s streams) error {
 	for _, st := range f.States() {
 		fmt.Fprintf(s.out, "%-10s %s\n", st.Name, f.URL(st.Name))
 	}
+	fmt.Fprintln(s.out, "\nEach speaks every dialect: its base_url ends in /v1 for openai, responses and anthropic, in /v1beta for gemini, here for bedrock.")
 	first := f.States()[0].Name
 	fmt.Fprintf(s.out, "\nBreak one:  curl -X POST 'http://%s/%s?status=503'\nMend it:    curl -X DELETE http://%s/%s\nPress Ctrl-C to stop.\n", l.Addr(), first, l.Addr(), first)
 	return supervise(ctx, func(ctx context.Context, parts *errgroup.Group) error {

@@ -78,16 +78,22 @@ func readHash(path string) (hash [sha256.Size]byte, err error) {
 	return [sha256.Size]byte(b), nil
 }
 
-// demoCatalog serves three simulated providers on ports of the kernel's choice.
+// demoProviders are the simulated providers, each with the path under which
+// its dialect's vendor serves.
+var demoProviders = []struct{ name, path string }{{"alpha", "/v1"}, {"beta", "/v1"}, {"gamma", "/v1beta"}, {"delta", ""}}
+
+// demoCatalog serves simulated providers on ports of the kernel's choice.
 func demoCatalog() (*origin, error) {
 	f := &simulator.Fleet{}
-	for _, name := range []string{"alpha", "beta", "gamma"} {
-		if err := f.Add(simulator.New(simulator.Config{Name: name}), nil); err != nil {
+	var at [4]string
+	for i, p := range demoProviders {
+		if err := f.Add(simulator.New(simulator.Config{Name: p.name}), nil); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
+		at[i] = f.URL(p.name) + p.path
 	}
-	at := catalog.DemoAddresses{Alpha: f.URL("alpha"), Beta: f.URL("beta"), Gamma: f.URL("gamma")}
-	return &origin{source: catalog.Demo(at), fleet: f}, nil
+	source := catalog.Demo(catalog.DemoAddresses{Alpha: at[0], Beta: at[1], Gamma: at[2], Delta: at[3]})
+	return &origin{source: source, fleet: f}, nil
 }
 
 // feed gives the catalog now, and later ones to onChange as the file changes.
@@ -125,6 +131,15 @@ func there(path string) error {
 	default:
 		return fmt.Errorf("the catalog: %w", err)
 	}
+}
+
+// loadKeyless reads a file once for a command that needs no credentials, with
+// what else it takes from the environment, such as regions.
+func loadKeyless(path string, s streams) (*catalog.Catalog, error) {
+	if err := there(path); err != nil {
+		return nil, err
+	}
+	return catalog.LoadKeyless(path, s.env)
 }
 
 // loadCatalog reads a file once. Without env, nobody asks whether the

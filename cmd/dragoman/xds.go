@@ -39,8 +39,9 @@ func (c *xdsCommand) start(ctx context.Context, parts *errgroup.Group, in surrou
 		return err
 	}
 	changes := newFollower(in.log)
-	// Without env: secrets are ext_proc's to resolve.
-	feed, err := (&origin{path: c.Catalog}).open(ctx, streams{}, changes.watch(ctx))
+	watch := changes.watch(ctx)
+	watch.Keyless = true // secrets are ext_proc's to resolve
+	feed, err := (&origin{path: c.Catalog}).open(ctx, in.streams, watch)
 	if err != nil {
 		return err
 	}
