@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 
+	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
@@ -22,15 +23,6 @@ type head struct {
 	presented       identity.Presented
 	// strip names the headers no provider may see.
 	strip [][]byte
-}
-
-// passed are the client headers that reach a provider; Envoy's own and the
-// pseudo headers stay, and everything else is removed.
-var passed = map[string]bool{
-	"accept": true, "content-type": true, "user-agent": true, "openai-beta": true,
-	"anthropic-version": true, "anthropic-beta": true,
-	// Envoy's own; they end in the attempt listener.
-	"x-request-id": true, "x-forwarded-proto": true,
 }
 
 func readHead(m *message, h *head) {
@@ -62,7 +54,7 @@ func readHead(m *message, h *head) {
 			continue
 		}
 		h.presented.Offer(name, value)
-		if len(name) > 0 && name[0] != ':' && !passed[string(name)] {
+		if len(name) > 0 && !envoy.ProviderHeaders.Has(name) {
 			h.strip = append(h.strip, name)
 		}
 	}

@@ -110,21 +110,11 @@ func (a *attempt) readAnswerHead(m *message) answerHead {
 		case envoy.LocalReplyHeader:
 			h.localFlags = string(value)
 		}
-		if !answerPasses(name) {
+		if !envoy.AnswerHeaders.Has(name) {
 			a.remove = append(a.remove, name)
 		}
 	}
 	return h
-}
-
-// answerPasses is the allow-list of provider headers that reach clients. A
-// provider can echo what we sent it, our credential included, in any header.
-func answerPasses(name []byte) bool {
-	switch string(name) {
-	case "content-type", "cache-control", "date", "retry-after", "retry-after-ms", "x-should-retry":
-		return true
-	}
-	return bytes.HasPrefix(name, []byte("x-ratelimit-")) || bytes.HasPrefix(name, []byte(":"))
 }
 
 func (a *attempt) takeBody(m *message) (done bool, err error) {

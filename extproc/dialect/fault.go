@@ -36,7 +36,7 @@ var faultWords = []struct {
 	}},
 	{llm.Unsupported, []string{
 		"unsupported_parameter", "unsupported_value", "does not support",
-		"is not supported", "not supported with this model", "unsupported parameter", "unrecognized request argument",
+		"not supported", "unsupported parameter", "unrecognized request argument",
 		"extra inputs are not permitted", "extra_forbidden",
 		"doesn't support", "extraneous key",
 	}},
@@ -44,6 +44,17 @@ var faultWords = []struct {
 		"insufficient_quota", "insufficient balance", "insufficient_balance", "credit balance is too low", "billing_hard_limit_reached",
 		"exceeded your current quota",
 	}},
+}
+
+// FaultWords are the words by which a fault of that kind is known, in lower
+// case; nil for kinds that statuses tell.
+func FaultWords(k llm.Kind) []string {
+	for _, row := range faultWords {
+		if row.kind == k {
+			return row.words
+		}
+	}
+	return nil
 }
 
 // streamWords tell errors within a stream apart, which have no status.

@@ -20,6 +20,7 @@ type quirksEntry struct {
 	Schema          string   `json:"schema,omitempty" jsonschema_description:"What response_format can be. Without json_schema, a schema is asked for by a forced tool."`
 	RequiredTool    string   `json:"required_tool,omitempty" jsonschema_description:"Word of tool_choice for: some tool must be called. By default required."`
 	Seed            string   `json:"seed,omitempty" jsonschema_description:"Member for the seed. By default seed."`
+	CallIDs         string   `json:"call_ids,omitempty" jsonschema_description:"Form of ids of tool calls: short is nine letters and digits. By default any."`
 	SystemRole      bool     `json:"system_role,omitempty" jsonschema_description:"Send developer messages as system ones."`
 	NoStreamOptions bool     `json:"no_stream_options,omitempty" jsonschema_description:"The usage of a stream comes unasked: never send stream_options."`
 	TextOnly        bool     `json:"text_only,omitempty" jsonschema_description:"Join the text parts of a message into one string."`
@@ -33,6 +34,7 @@ var quirkWords = map[string][]string{
 	"reasoning":      {"effort", "object", "thinking", "enable_thinking", "none"},
 	"reasoning_text": {"reasoning_content", "reasoning", "none"},
 	"schema":         {"json_schema", "json_object", "none"},
+	"call_ids":       {"short"},
 }
 
 var memberName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)

@@ -9,25 +9,6 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
-// requestHeaders are what the edge lets in: what ext_proc reads, and what may
-// reach a provider. Everything else ends here, before a byte is sent to
-// ext_proc. A trailing * stands for any end.
-var requestHeaders = []string{
-	":*", "accept", "anthropic-beta", "anthropic-version", "api-key", "authorization", "connection", "content-encoding", "content-length", "content-type",
-	"expect", "openai-beta", "origin", "te", "transfer-encoding", "upgrade", "user-agent", "x-api-key", "x-forwarded-proto",
-	"x-goog-api-key", "x-request-id",
-}
-
-// corsHeaders are let in too where browsers may call.
-var corsHeaders = []string{"access-control-request-headers", "access-control-request-method"}
-
-// responseHeaders are what of a provider's answer may reach a client. A
-// provider can echo what it was sent, our credential included, in any header.
-var responseHeaders = []string{
-	":*", "cache-control", "connection", "content-encoding", "content-length", "content-type", "date", "retry-after",
-	"retry-after-ms", "transfer-encoding", "x-ratelimit-*", "x-should-retry",
-}
-
 // keepOnly removes all headers but those allowed. Envoy can only remove what
 // matches, and RE2 has no negation, so the expression spells the complement.
 // It is longer than Envoy's default bound, which the bootstrap lifts.

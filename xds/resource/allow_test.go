@@ -2,8 +2,11 @@ package resource
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dragoman-gateway/dragoman/envoy"
 )
 
 // allows says what a list means, the plain way.
@@ -17,7 +20,7 @@ func allows(list []string, name string) bool {
 }
 
 func FuzzComplementMatchesWhatIsNotAllowed(f *testing.F) {
-	for _, list := range [][]string{requestHeaders, responseHeaders, corsHeaders} {
+	for _, list := range [][]string{envoy.ClientHeaders.Names, envoy.AnswerHeaders.Names, envoy.CORSHeaders.Names} {
 		for _, name := range list {
 			for _, n := range []string{name, name + "x", name[:len(name)-1], "x" + name, strings.TrimSuffix(name, "*") + "y"} {
 				f.Add(n)
@@ -27,7 +30,7 @@ func FuzzComplementMatchesWhatIsNotAllowed(f *testing.F) {
 	for _, n := range []string{"", ":status", "set-cookie", "x-ratelimit-", "x-ratelimit", "x-request-idx", "x", "-", "x-dragoman-route"} {
 		f.Add(n)
 	}
-	lists := [][]string{requestHeaders, responseHeaders, append(append([]string(nil), requestHeaders...), corsHeaders...)}
+	lists := [][]string{envoy.ClientHeaders.Names, envoy.AnswerHeaders.Names, slices.Concat(envoy.ClientHeaders.Names, envoy.CORSHeaders.Names)}
 	var expressions []*regexp.Regexp
 	for _, l := range lists {
 		expressions = append(expressions, regexp.MustCompile("^(?:"+complement(l)+")$"))

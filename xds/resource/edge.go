@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"slices"
 	"time"
 
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
@@ -137,9 +138,9 @@ func unavailable() *typev3.HttpStatus {
 // as Dragoman or Envoy (Envoy protects its own from external clients only, and
 // counts loopback as internal).
 func (b *builder) letIn() *corev3.TypedExtensionConfig {
-	allowed := requestHeaders
+	allowed := envoy.ClientHeaders.Names
 	if len(b.c.Listen.CORSOrigins) > 0 {
-		allowed = append(append([]string(nil), requestHeaders...), corsHeaders...)
+		allowed = slices.Concat(allowed, envoy.CORSHeaders.Names)
 	}
 	return b.extension("envoy.http.early_header_mutation.header_mutation", &earlyv3.HeaderMutation{
 		Mutations: []*mutationv3.HeaderMutation{keepOnly(allowed)},

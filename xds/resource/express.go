@@ -46,7 +46,7 @@ func expressHeaders() *headermutationv3.HeaderMutation {
 			{Action: &mutationv3.HeaderMutation_Remove{Remove: "x-request-id"}},
 			setAction("accept-encoding", "identity"),
 		},
-		ResponseMutations: []*mutationv3.HeaderMutation{keepOnly(responseHeaders)},
+		ResponseMutations: []*mutationv3.HeaderMutation{keepOnly(envoy.AnswerHeaders.Names)},
 	}
 	return &headermutationv3.HeaderMutation{Mutations: m}
 }

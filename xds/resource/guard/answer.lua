@@ -8,7 +8,8 @@
 -- Every other answer passes byte for byte. Encoded errors and answers longer
 -- than LONGEST are not held.
 
-local find, byte, lower, format, gmatch = string.find, string.byte, string.lower, string.format, string.gmatch
+local find, byte, lower, format = string.find, string.byte, string.lower, string.format
+local match, gmatch = string.match, string.gmatch
 
 -- Bytes of an answer that is held at most, by its content-length.
 local LONGEST = 262144
@@ -26,15 +27,18 @@ local ERROR = 16384
 -- The words of dialect.faultWords.
 local REFUSALS = {
   { "context_length_exceeded", "context" }, { "maximum context length", "context" },
-  { "context window", "context" }, { "context length", "context" }, { "prompt is too long", "context" },
-  { "input is too long", "context" }, { "too many tokens", "context" },
+  { "prompt is too long", "context" }, { "context window", "context" }, { "context length", "context" },
+  { "too many tokens", "context" }, { "input is too long", "context" },
   { "exceeds the maximum number of tokens", "context" }, { "maximum number of input tokens", "context" },
   { "reduce the length of the messages", "context" }, { "maximum prompt length", "context" },
   { "exceed_context_size", "context" }, { "max_prompt_tokens", "context" },
-  { "unsupported_parameter", "unsupported" }, { "unsupported_value", "unsupported" },
-  { "not supported", "unsupported" }, { "unsupported parameter", "unsupported" },
-  { "does not support", "unsupported" }, { "unrecognized request argument", "unsupported" },
+  { "model only supports up to", "context" }, { "too many input tokens", "context" },
+  { "exceed context limit", "context" }, { "unsupported_parameter", "unsupported" },
+  { "unsupported_value", "unsupported" }, { "does not support", "unsupported" },
+  { "not supported", "unsupported" },
+  { "unsupported parameter", "unsupported" }, { "unrecognized request argument", "unsupported" },
   { "extra inputs are not permitted", "unsupported" }, { "extra_forbidden", "unsupported" },
+  { "doesn't support", "unsupported" }, { "extraneous key", "unsupported" },
 }
 
 -- The statuses of 4xx that the router tries the next target for.
@@ -113,6 +117,18 @@ local function refusal(body, n)
   return nil
 end
 
+-- delay is when to come back, in milliseconds, where the body says it: Google's
+-- errors have a RetryInfo in place of Retry-After. Nil if it does not.
+local function delay(handle)
+  local length = handle:headers():get("content-length")
+  if length ~= nil and tonumber(length) > ERROR then return nil end
+  local body = handle:body(true)
+  local n = body ~= nil and body:length() or 0
+  if n == 0 then return nil end
+  local s = tonumber(match(body:getBytes(0, n < ERROR and n or ERROR), '"retryDelay"%s*:%s*"([%d.]+)s"') or "")
+  return s ~= nil and s * 1000 or nil
+end
+
 -- fail leaves word of a failure for the attempt stage of the next target, which
 -- sees nothing of this one: the status, Retry-After in milliseconds, and what
 -- was wrong. What upstream filters write is the request's own metadata.
@@ -120,7 +136,8 @@ local function fail(handle, status, why)
   local headers = handle:headers()
   local ms = tonumber(headers:get("retry-after-ms") or "")
   local s = tonumber(headers:get("retry-after") or "")
-  if ms == nil then ms = s ~= nil and s * 1000 or 0 end
+  if ms == nil and s ~= nil then ms = s * 1000 end
+  if ms == nil then ms = status == "429" and delay(handle) or 0 end
   if ms < 0 or ms > 86400000 then ms = 0 end
   handle:streamInfo():dynamicMetadata():set("dragoman.failed", "attempt", format("%s %d %s", status, ms, why))
 end
