@@ -30,6 +30,10 @@ func (r *routing) collect(limit int64) ([]byte, *llm.Problem, error) {
 			p = r.hold(&m, limit-int64(held))
 		}
 		switch {
+		case err == nil && m.kind == responseBody: // Envoy answers in our stead
+			r.s.table.letGo(held)
+			_ = r.st.SendMsg(&reply{part: toResponseBody}) // the client is gone where this fails
+			return nil, nil, errAnswered
 		case err != nil || p != nil:
 			r.s.table.letGo(held)
 			return nil, p, err

@@ -50,8 +50,8 @@ func (r *routing) expresses(x *exchange) bool {
 	target := targetOf(t)
 	target.Betas = r.head.betas(x.codec.Name)
 	d.translates = d.codec != x.codec || t.Model.Lane == catalog.LaneTranslate
-	if d.translates && len(x.chain.Targets) < 2 {
-		return false // a failure would pass in the target's words
+	if d.translates && (len(x.chain.Targets) < 2 || r.head.contentLength < 0) {
+		return false // a failure would pass in the target's words, or no answer comes back here
 	}
 	if !r.writeDirect(x, target) {
 		return false

@@ -158,7 +158,7 @@ func said(body []byte, stream bool) (text string, ok bool) {
 	var b strings.Builder
 	finish := ""
 	read := func(data []byte) bool {
-		chunk.Choices = chunk.Choices[:0]
+		chunk.Choices = nil // what is decoded again keeps what is not said again
 		if json.Unmarshal(data, &chunk) != nil {
 			return false
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/envoy/process"
 	"github.com/dragoman-gateway/dragoman/envoy/simulator"
 	"github.com/dragoman-gateway/dragoman/extproc"
+	"github.com/dragoman-gateway/dragoman/extproc/fetch"
 	"github.com/dragoman-gateway/dragoman/xds"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 	"github.com/dragoman-gateway/dragoman/xds/resource"
@@ -62,6 +63,11 @@ type Options struct {
 	RemoveAfter time.Duration
 	// Env resolves env: references; nil = the process's environment.
 	Env func(string) (string, bool)
+	// Fetch bounds how images and files by URL are read; without Child only.
+	Fetch fetch.Options
+	// Cloud asks the clouds for tokens, nil is what their libraries use; without
+	// Child only.
+	Cloud *http.Client
 }
 
 // Gateway is a running gateway.
@@ -210,7 +216,9 @@ func (g *Gateway) startParts(c *catalog.Catalog) {
 		g.Child = g.startChild()
 		return
 	}
-	g.Server, err = extproc.NewServer(extproc.ServerConfig{Logger: log, Metrics: g.Metrics, Env: g.o.Env, XDS: "unix:" + g.socket("xds")}, c)
+	g.Server, err = extproc.NewServer(extproc.ServerConfig{
+		Logger: log, Metrics: g.Metrics, Env: g.o.Env, XDS: "unix:" + g.socket("xds"), Fetch: g.o.Fetch, Cloud: g.o.Cloud,
+	}, c)
 	if err != nil {
 		g.tb.Fatal(err)
 	}

@@ -212,7 +212,9 @@ func TestAnswersThatAreHeldToBeTranslatedCountToo(t *testing.T) {
 	g := Start(t, Options{Catalog: DefaultCatalog + "\nlimits: {body: 1MiB, held: 8MiB}\n", Child: true})
 	survived(t, g)
 	before := stateOf(t, g)
-	half := &wish{name: "half an answer", model: "sim/translated", script: `{"*":{"size":10000000,"hang":"mid"}}`}
+	// Requests longer than those of the express lane, whose answers Envoy holds.
+	long := strings.Repeat("long ", 60_000)
+	half := &wish{name: "half an answer", model: "sim/translated", script: `{"*":{"size":10000000,"hang":"mid"}}`, words: long}
 	ctx, leave := context.WithCancel(t.Context())
 	left := make(chan struct{})
 	go func() {
@@ -226,7 +228,7 @@ func TestAnswersThatAreHeldToBeTranslatedCountToo(t *testing.T) {
 		}
 		return err
 	})
-	whole := &wish{name: "one too many", model: "sim/translated", translated: true, script: `{"*":{"size":5000000}}`, from: "alpha"}
+	whole := &wish{name: "one too many", model: "sim/translated", translated: true, script: `{"*":{"size":5000000}}`, from: "alpha", words: long}
 	if a, right, err := g.ask(t.Context(), whole); right || err != nil {
 		t.Errorf("10 MB were held: %s, %v", a, err)
 	}

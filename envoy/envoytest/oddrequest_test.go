@@ -2,7 +2,6 @@ package envoytest
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -73,77 +72,6 @@ func post(target, host, headers, body string) string {
 // sized is post with the body's length.
 func sized(target, host, headers, body string) string {
 	return post(target, host, headers+fmt.Sprintf("Content-Length: %d\r\n", len(body)), body)
-}
-
-func TestEveryMethodOnEveryPathGetsAnAnswer(t *testing.T) {
-	t.Parallel()
-	g := Start(t, Options{})
-	const read, write, none = "GET, HEAD", "POST", ""
-	for _, tt := range []struct {
-		path    string
-		allowed string // methods that are served; "" = none is
-		refusal int    // of the others
-	}{
-		{"/v1/chat/completions", write, 405},
-		{"/v1/chat/completions?a=b", write, 405},
-		{"/v1/chat/completions/", none, 501},
-		{"/v1/chat/completions/chatcmpl-1", none, 501},
-		{"/v1/models", read, 405},
-		{"/v1/models/sim/chat", read, 405},
-		{"/v1/models/sim%2Fchat", read, 405},
-		{"/v1/models/nobody", none, 404},
-		{"/healthz", "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, TRACE", 0},
-		{"/readyz", "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, TRACE", 0},
-		{"/v1/completions", none, 404},
-		{"/v1/edits", none, 404},
-		{"/v1/engines/davinci/completions", none, 404},
-		{"/v1/responses", none, 501},
-		{"/v1/messages", none, 501},
-		{"/v1/embeddings", none, 501},
-		{"/v1/realtime?model=sim/chat", none, 501},
-		{"/v1/images/generations", none, 501},
-		{"/v1/audio/speech", none, 501},
-		{"/v1beta/models/x:generateContent", none, 501},
-		{"/", none, 404},
-		{"/v1", none, 404},
-		{"/v2/chat/completions", none, 404},
-		{"/admin", none, 404},
-		{"/metrics", none, 404},
-		{"/config_dump", none, 404},
-		{"/favicon.ico", none, 404},
-	} {
-		for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"} {
-			body := ""
-			if method == "POST" || method == "PUT" || method == "PATCH" {
-				body = question{way: ways[0], text: "Hello"}.body()
-			}
-			a := g.send(t, method, tt.path, body, http.Header{"Content-Type": {"application/json"}})
-			served := bytes.Contains([]byte(", "+tt.allowed+","), []byte(", "+method+","))
-			status := tt.refusal
-			if tt.path == "/v1/models/nobody" && method != "GET" && method != "HEAD" {
-				status = http.StatusMethodNotAllowed
-			}
-			name := method + " " + tt.path
-			switch {
-			case served && a.Status != http.StatusOK:
-				t.Errorf("%s: %s", name, a)
-			case !served && a.Status != status:
-				t.Errorf("%s: want %d, got %s", name, status, a)
-			case a.Header.Get("Content-Type") != "application/json":
-				t.Errorf("%s: content type %q", name, a.Header.Get("Content-Type"))
-			case method == "HEAD" && len(a.Body) > 0:
-				t.Errorf("%s: has a body: %s", name, a)
-			case !served && method != "HEAD":
-				g.checkRefused(t, a, status)
-			}
-			if a.Status == http.StatusMethodNotAllowed && a.Header.Get("Allow") == "" {
-				t.Errorf("%s: 405 without the header allow", name)
-			}
-		}
-	}
-	if n := g.asked(); n != 2 {
-		t.Errorf("providers got %d requests, want the two of POST to chat completions", n)
-	}
 }
 
 func TestPathsAndHostsLeadNowhereElse(t *testing.T) {

@@ -169,7 +169,7 @@ func TestOverridesThatMakeNoSenseAreTheClientsError(t *testing.T) {
 		{"an unknown fallback model", `"models":["sim/none"]`, 404, "providerOptions.gateway.models"},
 		{"lists that contradict each other", `"models":["sim/solo"],"providerOptions":{"gateway":{"models":["sim/leave"]}}`, 400, "models"},
 		{"an unknown option", `"providerOptions":{"gateway":{"onlly":["beta"]}}`, 400, "providerOptions.gateway.onlly"},
-		{"a sort that is not there", `"providerOptions":{"gateway":{"sort":"cost"}}`, 400, "providerOptions.gateway.sort"},
+		{"a sort that is not there", `"providerOptions":{"gateway":{"sort":"ttft"}}`, 400, "providerOptions.gateway.sort"},
 		{"an order that is no list", `"providerOptions":{"gateway":{"order":"beta"}}`, 400, "providerOptions.gateway.order"},
 		{"models that are no list", `"models":"sim/solo"`, 400, "models"},
 		{"options that are no object", `"providerOptions":{"gateway":true}`, 400, "providerOptions.gateway"},

@@ -15,6 +15,7 @@ import (
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
@@ -85,11 +86,14 @@ func (b *builder) edgeFilters() []*hcmv3.HttpFilter {
 	}
 	return append(fs,
 		// Authenticates, so nothing that reaches a provider stands before it.
-		b.filter("dragoman.router_stage", b.routerStage()),
+		b.filter(routerStage, b.routerStage()),
 		// Always last.
 		b.filter("envoy.filters.http.router", &routerv3.Router{SuppressEnvoyHeaders: true}),
 	)
 }
+
+// routerStage is the name of the filter that every request passes first.
+const routerStage = "dragoman.router_stage"
 
 // translateLimit is how long ext_proc may take to translate a JSON answer.
 const translateLimit = 30 * time.Second
@@ -98,17 +102,12 @@ const translateLimit = 30 * time.Second
 // This mode has no message timeout: the connection manager's request timeouts
 // and HTTP/2 keepalive to ext_proc bound it. As a rule ext_proc ends the stage
 // then, and the response never waits for it; where an express answer is to be
-// translated it stays, and gets the whole body in one message.
+// translated it stays, and gets the whole body in one message. That mode comes
+// with the route a request has at first (undecided).
 func (b *builder) routerStage() *extprocv3.ExternalProcessor {
 	return &extprocv3.ExternalProcessor{
-		GrpcService: grpcService(envoy.ExtProcCluster, headerValue(envoy.RoleKey, envoy.RoleRouter)),
-		ProcessingMode: &extprocv3.ProcessingMode{
-			RequestHeaderMode:  extprocv3.ProcessingMode_SEND,
-			RequestBodyMode:    extprocv3.ProcessingMode_FULL_DUPLEX_STREAMED,
-			RequestTrailerMode: extprocv3.ProcessingMode_SEND,
-			ResponseHeaderMode: extprocv3.ProcessingMode_SKIP,
-			ResponseBodyMode:   extprocv3.ProcessingMode_BUFFERED,
-		},
+		GrpcService:    grpcService(envoy.ExtProcCluster, headerValue(envoy.RoleKey, envoy.RoleRouter)),
+		ProcessingMode: routerMode(extprocv3.ProcessingMode_NONE),
 		MessageTimeout: seconds(translateLimit),
 		MutationRules:  mutationRules(),
 		StatusOnError:  unavailable(),
@@ -123,6 +122,25 @@ func (b *builder) routerStage() *extprocv3.ExternalProcessor {
 		// refuse chunked requests.
 		AllowContentLengthHeader: true,
 	}
+}
+
+func routerMode(answer extprocv3.ProcessingMode_BodySendMode) *extprocv3.ProcessingMode {
+	return &extprocv3.ProcessingMode{
+		RequestHeaderMode:  extprocv3.ProcessingMode_SEND,
+		RequestBodyMode:    extprocv3.ProcessingMode_FULL_DUPLEX_STREAMED,
+		RequestTrailerMode: extprocv3.ProcessingMode_SEND,
+		ResponseHeaderMode: extprocv3.ProcessingMode_SKIP,
+		ResponseBodyMode:   answer,
+	}
+}
+
+// answersToo makes the router stage get answers as well.
+func (b *builder) answersToo() map[string]*anypb.Any {
+	return map[string]*anypb.Any{routerStage: b.any(&extprocv3.ExtProcPerRoute{
+		Override: &extprocv3.ExtProcPerRoute_Overrides{Overrides: &extprocv3.ExtProcOverrides{
+			ProcessingMode: routerMode(extprocv3.ProcessingMode_BUFFERED),
+		}},
+	})}
 }
 
 func mutationRules() *mutationv3.HeaderMutationRules {

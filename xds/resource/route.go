@@ -36,10 +36,7 @@ func (b *builder) edgeRoutes() *routev3.RouteConfiguration {
 			Domains: []string{"*"},
 			Matcher: &xdsmatcherv3.Matcher{
 				MatcherType: &xdsmatcherv3.Matcher_MatcherTree_{MatcherTree: &xdsmatcherv3.Matcher_MatcherTree{
-					Input: &xdscorev3.TypedExtensionConfig{
-						Name:        "envoy.matching.inputs.request_headers",
-						TypedConfig: b.any(&matcherv3.HttpRequestHeaderMatchInput{HeaderName: envoy.RouteHeader}),
-					},
+					Input:    b.headerInput(envoy.RouteHeader),
 					TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{ExactMatchMap: &xdsmatcherv3.Matcher_MatcherTree_MatchMap{Map: m}},
 				}},
 				OnNoMatch: b.undecided(),
@@ -63,15 +60,56 @@ func (b *builder) onMatch(r *routev3.Route) *xdsmatcherv3.Matcher_OnMatch {
 	}}
 }
 
-// undecided is the route of a request before the router stage has chosen one.
-// The CORS filter stands before that stage and reads its policy from a route
-// that leads to a cluster: without one it lets no page in. A request that would
-// stay on it ends in an attempt listener, which refuses what it does not know.
+// undecided is the route of a request before the router stage has chosen one,
+// which reads its mode from it. The CORS filter stands before that stage and
+// reads its policy from a route that leads to a cluster: without one it lets no
+// page in. A request that would stay on it ends in an attempt listener, which
+// refuses what it does not know.
+//
+// The router stage gets answers only where the request has a length and wants no
+// upgrade: Envoy ends the connection right behind its own answer to a broken
+// chunk or an upgrade, and that answer would lose its body in waiting.
 func (b *builder) undecided() *xdsmatcherv3.Matcher_OnMatch {
-	if len(b.c.Listen.CORSOrigins) == 0 {
-		return nil
+	measured := b.modelRoute("measured", b.expressDefault())
+	measured.TypedPerFilterConfig = b.answersToo()
+	m := &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
+		Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
+			Predicate: &predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_AndMatcher{
+				AndMatcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_PredicateList{Predicate: []*predicate{
+					b.hasHeader("content-length"),
+					{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: b.hasHeader("upgrade")}},
+				}},
+			}},
+			OnMatch: b.onMatch(measured),
+		}},
+	}}}
+	if len(b.c.Listen.CORSOrigins) > 0 {
+		m.OnNoMatch = b.onMatch(b.modelRoute("undecided", b.expressDefault()))
 	}
-	return b.onMatch(b.modelRoute("undecided", b.expressDefault()))
+	return &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Matcher{Matcher: m}}
+}
+
+type predicate = xdsmatcherv3.Matcher_MatcherList_Predicate
+
+// hasHeader matches requests with a header that is not empty.
+func (b *builder) hasHeader(name string) *predicate {
+	anything := &xdsmatcherv3.RegexMatcher{
+		EngineType: &xdsmatcherv3.RegexMatcher_GoogleRe2{GoogleRe2: &xdsmatcherv3.RegexMatcher_GoogleRE2{}}, Regex: ".+",
+	}
+	return &predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{
+		SinglePredicate: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
+			Input: b.headerInput(name),
+			Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{ValueMatch: &xdsmatcherv3.StringMatcher{
+				MatchPattern: &xdsmatcherv3.StringMatcher_SafeRegex{SafeRegex: anything},
+			}},
+		},
+	}}
+}
+
+func (b *builder) headerInput(name string) *xdscorev3.TypedExtensionConfig {
+	return &xdscorev3.TypedExtensionConfig{
+		Name: "envoy.matching.inputs.request_headers", TypedConfig: b.any(&matcherv3.HttpRequestHeaderMatchInput{HeaderName: name}),
+	}
 }
 
 // groups is the order of a model's targets as priority groups: attempt n goes
