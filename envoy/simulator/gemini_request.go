@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -225,7 +226,11 @@ func (g *geminiIDs) call(id, name string) string {
 
 // response gives the id of the call that a response is for.
 func (g *geminiIDs) response(id, name string) string {
-	if id != "" || len(g.waiting[name]) == 0 {
+	if id != "" {
+		g.waiting[name] = slices.DeleteFunc(g.waiting[name], func(w string) bool { return w == id })
+		return id
+	}
+	if len(g.waiting[name]) == 0 {
 		return id
 	}
 	id = g.waiting[name][0]

@@ -155,6 +155,9 @@ func (a *ask) lookCloser(name string, body, messages, format []byte) *failure {
 		return nil
 	}
 	h, all := openAIHear(name, a.model, body)
+	if len(h.User) > maxUser {
+		return userTooLong(h.User)
+	}
 	heard := h.reading(a.route, nil)
 	a.results, a.marker = heard.results, heard.marker
 	return openAIOrder(all)

@@ -45,10 +45,12 @@ type chatFormat struct {
 type chatMessage struct {
 	Role             string
 	Content          json.RawMessage
-	ReasoningContent string     `json:"reasoning_content"`
-	Refusal          string     `json:"refusal"`
-	ToolCallID       string     `json:"tool_call_id"`
-	ToolCalls        []chatCall `json:"tool_calls"`
+	ReasoningContent string `json:"reasoning_content"`
+	// Reasoning is the same in the words of other providers, if it is a text.
+	Reasoning  json.RawMessage `json:"reasoning"`
+	Refusal    string          `json:"refusal"`
+	ToolCallID string          `json:"tool_call_id"`
+	ToolCalls  []chatCall      `json:"tool_calls"`
 }
 
 type chatCall struct {
@@ -126,8 +128,12 @@ func (m *chatMessage) hear(h *Heard) {
 	case "tool":
 		h.add("user", HeardPart{Kind: "result", ID: m.ToolCallID, Text: textOf(parts), Parts: mediaOf(parts)})
 	case "assistant":
-		if m.ReasoningContent != "" {
-			h.add(m.Role, HeardPart{Kind: "reasoning", Text: m.ReasoningContent})
+		thought := m.ReasoningContent
+		if thought == "" {
+			thought, _ = unquote(m.Reasoning)
+		}
+		if thought != "" {
+			h.add(m.Role, HeardPart{Kind: "reasoning", Text: thought})
 		}
 		h.add(m.Role, parts...)
 		if m.Refusal != "" {
@@ -172,6 +178,14 @@ func chatParts(content []byte) (parts []HeardPart) {
 
 // maxCallID is how long the id of a call may be.
 const maxCallID = 40
+
+// maxUser is how long the user may be.
+const maxUser = 64
+
+func userTooLong(user string) *failure {
+	return coded("string_above_max_length", "user", fmt.Sprintf(
+		"Invalid 'user': string too long. Expected a string with maximum length %d, but got a string with length %d instead.", maxUser, len(user)))
+}
 
 // openAIOrder refuses tool messages that answer no call, and calls that no
 // message answers, as the API does.

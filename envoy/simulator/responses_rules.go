@@ -62,6 +62,8 @@ func (m *responsesRequest) check() *failure {
 		return missingParameter("model")
 	case m.Input == nil || len(m.items) == 0:
 		return missingParameter("input")
+	case len(m.User) > maxUser:
+		return userTooLong(m.User)
 	case m.PreviousResponseID != "":
 		return coded("previous_response_not_found", "previous_response_id", "Previous response with id '"+m.PreviousResponseID+"' not found.")
 	case m.MaxOutputTokens != nil && *m.MaxOutputTokens < 16:
@@ -194,10 +196,11 @@ func (i *responsesItem) checkCall(at string) *failure {
 }
 
 // checkReasoning verifies what is replayed. Without its encrypted form an item
-// is a reference to one that was stored; it is known by its id.
+// is a reference to one that was stored; it is known by its id. With it the id
+// may be left out, as Codex does.
 func (i *responsesItem) checkReasoning(at string, store *bool) *failure {
 	switch {
-	case i.ID == "":
+	case i.ID == "" && i.EncryptedContent == "":
 		return missingParameter(at + ".id")
 	case i.Summary == nil:
 		return missingParameter(at + ".summary")
@@ -218,7 +221,7 @@ func (i *responsesItem) checkReasoning(at string, store *bool) *failure {
 	case !ok || len(i.Summary) > 0 && i.summary() != text:
 		return coded("invalid_encrypted_content", "", "The encrypted content "+e[:min(4, len(e))]+"..."+e[max(0, len(e)-4):]+
 			" could not be verified. Reason: Encrypted content could not be decrypted or parsed.")
-	case id != i.ID:
+	case i.ID != "" && i.ID != id:
 		return coded("invalid_encrypted_content", "", "The encrypted content for item "+i.ID+
 			" could not be verified. Reason: Encrypted content item_id did not match the target item id.")
 	}

@@ -167,6 +167,7 @@ func TestReasoningThatIsNotWhatItWasIsRefused(t *testing.T) {
 		"no content":        {func(r *responses.ResponseReasoningItemParam) { r.EncryptedContent.Value = "" }, "", "Items are not persisted when `store` is set to false"},
 		"id of another API": {func(r *responses.ResponseReasoningItemParam) { r.ID = "thought_1" }, "invalid_value", "Expected an ID that begins with 'rs'"},
 		"as it was":         {func(*responses.ResponseReasoningItemParam) {}, "", ""},
+		"no id":             {func(r *responses.ResponseReasoningItemParam) { r.ID = "" }, "", ""},
 	} {
 		p := inputWeather()
 		p.Reasoning = shared.ReasoningParam{Summary: "auto"}
@@ -271,6 +272,7 @@ func TestResponsesRefuseWhatTheAPIRefuses(t *testing.T) {
 		{body(`"x"`, `"tools":[{"type":"function","function":{"name":"a"}}]`), "Missing required parameter: 'tools[0].name'."},
 		{body(`"x"`, `"previous_response_id":"resp_1"`), "Previous response with id 'resp_1' not found."},
 		{body(`"x"`, `"text":{"format":{"type":"json_schema","name":"n","strict":true,"schema":{"type":"object"}}}`), "'additionalProperties' is required to be supplied and to be false"},
+		{body(`"x"`, `"user":"`+strings.Repeat("u", 65)+`"`), "Invalid 'user': string too long. Expected a string with maximum length 64, but got a string with length 65"},
 		{body(`[{"role":"tool","content":"x"}]`), "Invalid value: 'tool'. Supported values are"},
 		{body(`[{"role":"user","content":[{"type":"text","text":"x"}]}]`), "Invalid value: 'text'. Supported values are"},
 		{body(`[{"role":"assistant","content":[{"type":"input_text","text":"x"}]}]`), "Supported values are: 'output_text', 'refusal'."},

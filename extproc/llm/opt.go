@@ -1,5 +1,7 @@
 package llm
 
+import "strings"
+
 // Opt is a value that may be absent. The zero Opt is absent.
 type Opt[T comparable] struct {
 	v   T
@@ -46,6 +48,9 @@ type Extra struct {
 	Name  string
 	Value Raw
 }
+
+// Path is Name as the JSON paths that name what is dropped.
+func (x *Extra) Path() string { return strings.ReplaceAll(x.Name, "/", ".") }
 
 // Extras keep the order in which they were read.
 type Extras []Extra

@@ -23,6 +23,9 @@ type Quirks struct {
 	RequiredTool string `json:"required_tool,omitempty"`
 	// Seed is the member for the seed; "" = seed.
 	Seed string `json:"seed,omitempty"`
+	// CallIDs is the form of ids of tool calls: "short" = nine letters and digits;
+	// "" = any.
+	CallIDs string `json:"call_ids,omitempty"`
 	// SystemRole sends developer messages as system ones.
 	SystemRole bool `json:"system_role,omitempty"`
 	// NoStreamOptions: usage of a stream comes unasked, and asking is refused.

@@ -13,6 +13,10 @@ const (
 	FormatOpenAI    = "openai-responses-v1"
 	FormatGemini    = "google-gemini-v1"
 	FormatXAI       = "xai-responses-v1"
+	// FormatBedrock is Claude's reasoning in the form in which only Bedrock's
+	// Converse API gives and takes it: a blob, of which nobody says how it comes
+	// of Anthropic's own data. What Claude signed there is FormatAnthropic.
+	FormatBedrock = "amazon-bedrock-v1"
 )
 
 // sealMark begins a sealed thought. No vendor's own strings begin so: they are

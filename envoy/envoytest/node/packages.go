@@ -70,10 +70,7 @@ func (t *tool) install(ctx context.Context, dir string) error {
 // output. The program imports the packages by name. The error holds what it
 // wrote to standard error.
 func (p *Packages) Run(ctx context.Context, program string, input []byte, args ...string) ([]byte, error) {
-	// A program that has no file is resolved from the working directory.
-	cmd := exec.CommandContext(ctx, p.node, append([]string{"--input-type=module", "--eval", program, "--"}, args...)...)
-	cmd.Dir = p.dir
-	cmd.WaitDelay = 5 * time.Second
+	cmd := p.Command(ctx, program, args...)
 	cmd.Stdin = bytes.NewReader(input)
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -83,6 +80,16 @@ func (p *Packages) Run(ctx context.Context, program string, input []byte, args .
 		return out, fmt.Errorf("node: %w: %s", err, strings.TrimSpace(said.String()))
 	}
 	return out, nil
+}
+
+// Command is the process that Run would run, not started yet, for programs that
+// are talked to while they run.
+func (p *Packages) Command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	// A program that has no file is resolved from the working directory.
+	cmd := exec.CommandContext(ctx, p.node, append([]string{"--input-type=module", "--eval", program, "--"}, args...)...)
+	cmd.Dir = p.dir
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
 }
 
 func fingerprint(texts ...[]byte) string {

@@ -33,6 +33,10 @@ func encode(dst []byte, r *llm.Request, t dialect.Target, counting bool) ([]byte
 		e.drop("reasoning")
 		plan.kind, plan.budget = "", 0
 	}
+	if plan.kind == "enabled" && e.able.claude && e.thoughtless() {
+		e.drop("reasoning")
+		plan.kind, plan.budget = "", 0
+	}
 	e.B = append(e.B, '{')
 	e.target()
 	if !counting {
@@ -193,7 +197,7 @@ func (e *requestEncoder) rest() {
 		switch {
 		case x.Dialect != llm.Anthropic:
 			if !repeated[x.Name] {
-				e.drop(x.Name)
+				e.drop(x.Path())
 			}
 		case !ok, name == "thinking", e.counting && !counted[name]:
 		case name == "anthropic_beta" && e.t.Platform == dialect.Direct:

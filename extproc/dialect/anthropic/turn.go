@@ -49,7 +49,7 @@ func (e *requestEncoder) split() (system []block, turns []turn) {
 		}
 		t := turn{role: m.Role, extra: e.ownExtras(path, m.Extra)}
 		for j := range m.Parts {
-			p := block{m.Parts[j], path + ".content." + strconv.Itoa(j)}
+			p := block{m.Parts[j], partPath(i, j)}
 			if instructs && !e.own() && p.Kind == llm.Text && !isBlank(p.Text) {
 				p.Text = systemOpen + p.Text + systemClose
 			}
@@ -63,6 +63,11 @@ func (e *requestEncoder) split() (system []block, turns []turn) {
 		turns = append(turns, t)
 	}
 	return system, turns
+}
+
+// partPath is where part j of message i lies in the client's request.
+func partPath(i, j int) string {
+	return "messages." + strconv.Itoa(i) + ".content." + strconv.Itoa(j)
 }
 
 // systemBlocks gives the texts of a message of the system prompt, which holds

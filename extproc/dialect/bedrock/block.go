@@ -253,7 +253,7 @@ func (a *answer) closeBlock(b *block) {
 		}
 	case redacted:
 		if len(b.held) > 0 {
-			a.emitThought(b, llm.Thought{Encrypted: b.base64()})
+			a.emitThought(b, llm.Thought{Encrypted: b.base64(), Format: llm.FormatBedrock})
 		}
 	case tool, answered:
 		if !b.fed { // a call without arguments has an empty object
@@ -271,7 +271,9 @@ func (a *answer) closeBlock(b *block) {
 }
 
 func (a *answer) emitThought(b *block, t llm.Thought) {
-	t.Format = signedBy
+	if t.Format == "" {
+		t.Format = signedBy
+	}
 	a.emit(llm.Event{Kind: llm.ReasoningDelta, Index: b.index, Thought: &t})
 }
 

@@ -162,7 +162,7 @@ func thought(b block) llm.Part {
 		}
 		return p
 	}
-	p.Thought = &llm.Thought{Format: llm.FormatAnthropic, Encrypted: b.ReasoningContent.RedactedContent}
+	p.Thought = &llm.Thought{Format: llm.FormatBedrock, Encrypted: b.ReasoningContent.RedactedContent}
 	return p
 }
 

@@ -178,11 +178,7 @@ func (e *requestEncoder) thought(role string, p *llm.Part) bool {
 	if p.Thought != nil {
 		t = *p.Thought
 	}
-	signed := t.Signature != "" || t.Encrypted != ""
-	switch {
-	case e.m.family == claude && signed && (t.Format == "" || t.Format == llm.FormatAnthropic):
-	case e.m.rereads() && !signed && !blank(p.Text) && role == roleAssistant:
-	default:
+	if !e.takesThought(role, p) {
 		return false
 	}
 	e.turn(role)
@@ -201,6 +197,20 @@ func (e *requestEncoder) thought(role string, p *llm.Part) bool {
 	e.End()
 	e.End()
 	return true
+}
+
+// takesThought tells whether the model can take reasoning back.
+func (e *requestEncoder) takesThought(role string, p *llm.Part) bool {
+	t := llm.Thought{}
+	if p.Thought != nil {
+		t = *p.Thought
+	}
+	signed, own := t.Signature != "" || t.Encrypted != "", llm.FormatAnthropic
+	if t.Encrypted != "" {
+		own = llm.FormatBedrock
+	}
+	return e.m.family == claude && signed && (t.Format == "" || t.Format == own) ||
+		e.m.rereads() && !signed && !blank(p.Text) && role == roleAssistant
 }
 
 func (e *requestEncoder) call(role string, c *llm.ToolCall) {
@@ -317,6 +327,6 @@ func (e *requestEncoder) messageRest(i int, m *llm.Message) {
 		if x.Dialect == llm.OpenAI && strings.HasPrefix(x.Name, "reasoning") {
 			continue
 		}
-		e.drop("messages." + strconv.Itoa(i) + "." + x.Name)
+		e.drop("messages." + strconv.Itoa(i) + "." + x.Path())
 	}
 }

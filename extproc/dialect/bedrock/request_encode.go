@@ -91,6 +91,53 @@ func (e *requestEncoder) plan() {
 		e.think = thinking{}
 		e.drop("reasoning")
 	}
+	if e.m.family == claude && e.think.budget > 0 && e.thoughtless() {
+		e.think = thinking{}
+		e.drop("reasoning")
+	}
+}
+
+// thoughtless tells whether the assistant's turn under way, which calls and
+// results may have cut into several messages, begins without a thought that the
+// model takes back: the client has forgotten it, or another vendor's model has
+// thought it. Claude refuses to think on with a budget then.
+func (e *requestEncoder) thoughtless() bool {
+	under := false
+	for i := len(e.r.Messages) - 1; i >= 0; i-- {
+		m := &e.r.Messages[i]
+		switch {
+		case m.Role == llm.Assistant:
+			if i > 0 && e.r.Messages[i-1].Role == llm.Assistant {
+				continue // one turn
+			}
+			under = e.unthought(i)
+		case m.Role == llm.User && !slices.ContainsFunc(m.Parts, func(p llm.Part) bool { return p.Kind == llm.Result }):
+			return under
+		}
+	}
+	return under
+}
+
+// unthought tells whether the turn that begins with message i has something to
+// say and no thought in front of it.
+func (e *requestEncoder) unthought(i int) bool {
+	for ; i < len(e.r.Messages) && e.r.Messages[i].Role == llm.Assistant; i++ {
+		for j := range e.r.Messages[i].Parts {
+			switch p := &e.r.Messages[i].Parts[j]; p.Kind {
+			case llm.Thinking:
+				if e.takesThought(roleAssistant, p) {
+					return false
+				}
+			case llm.Text, llm.RefusalText:
+				if !blank(p.Text) {
+					return true
+				}
+			case llm.Call:
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (e *requestEncoder) planFormat() formatting {
@@ -310,7 +357,7 @@ func (e *requestEncoder) rest() {
 			e.Raw(x.Name, x.Value)
 			told = told || x.Name == responseFields
 		} else if !e.read(x) {
-			e.drop(x.Name)
+			e.drop(x.Path())
 		}
 	}
 	if !told && e.m.family == claude && len(r.Stop) > 0 {
@@ -330,39 +377,6 @@ func (e *requestEncoder) rest() {
 func (e *requestEncoder) read(x *llm.Extra) bool {
 	return x.Dialect == llm.Bedrock && x.Name == additionalFields ||
 		x.Dialect == llm.OpenAI && (x.Name == "reasoning" || x.Name == "thinking")
-}
-
-// Bounds of requestMetadata (API reference of Converse).
-const (
-	maxMetadata      = 16
-	maxMetadataBytes = 256
-)
-
-func (e *requestEncoder) metadata() {
-	n := 0
-	for _, p := range e.r.Metadata {
-		if n == maxMetadata || p.Name == "" || !loggable(p.Name) || !loggable(p.Value) {
-			e.drop("metadata." + p.Name)
-			continue
-		}
-		if n++; n == 1 {
-			e.Begin("requestMetadata")
-		}
-		e.Text(p.Name, p.Value)
-	}
-	if n > 0 {
-		e.End()
-	}
-}
-
-// loggable tells whether requestMetadata takes a name or value.
-func loggable(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !alphanumeric(c) && !strings.ContainsRune(" :_@$#=/+,-.", rune(c)) {
-			return false
-		}
-	}
-	return len(s) <= maxMetadataBytes
 }
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }

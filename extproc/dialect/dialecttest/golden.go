@@ -36,6 +36,9 @@ type Suite struct {
 	Reply dialect.Reply
 	// Least is how many vectors there must be.
 	Least int
+	// Blocks tells that the numbers of blocks of text and reasoning survive the
+	// dialect's Writer.
+	Blocks bool
 	// Stream turns the input of a stream vector into the bytes on the wire; nil
 	// = server-sent events with their marks unescaped.
 	Stream func(in string) []byte

@@ -33,7 +33,7 @@ func showEnvelope(e *dialect.Envelope) string {
 	if e.Needs != 0 {
 		text += "\nneeds " + e.Needs.String()
 	}
-	if o := e.Options; !o.Empty() || o.OnRefusal || o.User != "" || o.Tags != nil {
+	if o := e.Options; !o.Empty() || o.OnRefusal || o.Strict || o.User != "" || o.Tags != nil {
 		text += fmt.Sprintf("\noptions %+v", o)
 	}
 	return text

@@ -89,11 +89,30 @@ func (d *requestDecoder) part(path string, raw []byte, parts []llm.Part) []llm.P
 		if b.thought {
 			p.Kind = llm.Thinking
 		}
-		if p.Text == "" && p.Thought == nil && len(p.Extra) == 0 {
+		if p.Text == "" && p.Thought == nil && len(p.Extra) == 0 || joinBlank(parts, &p) {
 			return parts
 		}
 	}
 	return append(parts, p)
+}
+
+// joinBlank adds a text to the one before it if either is blank: clients send
+// the pieces of a stream back as they came, and other vendors refuse blank ones.
+func joinBlank(parts []llm.Part, p *llm.Part) bool {
+	if len(parts) == 0 {
+		return false
+	}
+	last := &parts[len(parts)-1]
+	for _, q := range [...]*llm.Part{last, p} {
+		if q.Kind != llm.Text || q.Thought != nil || len(q.Extra) > 0 {
+			return false
+		}
+	}
+	if strings.TrimSpace(last.Text) != "" && strings.TrimSpace(p.Text) != "" {
+		return false
+	}
+	last.Text += p.Text
+	return true
 }
 
 // media reads a blob or a reference. Bytes in base64's URL alphabet, which

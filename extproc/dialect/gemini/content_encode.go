@@ -23,6 +23,9 @@ type turn struct {
 	parts   bool       // its array has begun
 	behind  []llm.Part // media of results, for models that do not take it there
 	at      string     // of behind
+	// next is whose turn it is with the next part; nil = still this one's. A
+	// message of which nothing can be written does not cut a turn in two.
+	next *turn
 }
 
 // contents writes all messages but the system's. A request without any other
@@ -88,10 +91,12 @@ func (e *requestEncoder) message(at string, m *llm.Message) bool {
 	if m.Role == llm.Assistant {
 		speaker = byModel
 	}
-	if e.turn.speaker != speaker || e.turn.results != results {
-		e.endTurn()
+	switch {
+	case !e.turn.parts:
+		e.turn.speaker, e.turn.results = speaker, results
+	case e.turn.speaker != speaker || e.turn.results != results:
+		e.turn.next = &turn{speaker: speaker, results: results}
 	}
-	e.turn.speaker, e.turn.results = speaker, results
 	begun := e.turn.parts
 	before := len(e.B)
 	if speaker == byModel {
@@ -103,11 +108,17 @@ func (e *requestEncoder) message(at string, m *llm.Message) bool {
 			e.part(at, signed{Part: &m.Parts[i], signature: e.own(at, &m.Parts[i])})
 		}
 	}
+	e.turn.next = nil
 	return begun || len(e.B) > before
 }
 
 // beginTurn opens the content for its first part.
 func (e *requestEncoder) beginTurn() {
+	if next := e.turn.next; next != nil {
+		e.turn.next = nil
+		e.endTurn()
+		e.turn = *next
+	}
 	if e.turn.speaker != "" && !e.turn.parts {
 		e.turn.parts = true
 		e.Open()

@@ -41,6 +41,19 @@ var (
 // image is one that came inlined.
 var image = llm.Part{Kind: llm.Image, Media: &llm.Media{Type: "image/png", Base64: "iVBORw0KGgo="}}
 
+func TestAMessageOfWhichNothingIsLeftCutsNoTurnInTwo(t *testing.T) {
+	unknown := llm.Part{Kind: llm.OpaquePart, Extra: llm.Extras{{Dialect: llm.Responses, Name: "item", Value: llm.Raw(`{"type":"local_shell_call_output"}`)}}}
+	out, dropped, p := gemini.EncodeRequest(nil, &llm.Request{Dialect: llm.Responses, Messages: []llm.Message{
+		said(llm.User, text("q")), said(llm.Assistant, text("a")), said(llm.ToolRole, unknown),
+		said(llm.Assistant, call("c1", "f", "{}")), said(llm.ToolRole, result("c1", false, text("r"))), said(llm.User, text("more")),
+	}}, flash25)
+	const want = `{"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[{"text":"a"},{"functionCall":{"id":"c1","name":"f","args":{}}}]},` +
+		`{"role":"user","parts":[{"functionResponse":{"id":"c1","name":"f","response":{"output":"r"}}}]},{"role":"user","parts":[{"text":"more"}]}]}`
+	if p != nil || string(out) != want || !cmp.Equal(dropped, []string{"messages.2.content"}) {
+		t.Errorf("got %v, dropped %q:\n%s", p, dropped, out)
+	}
+}
+
 func TestMessagesOfOtherDialectsBecomeContents(t *testing.T) {
 	foreign := &llm.Thought{Signature: "sig", Format: llm.FormatAnthropic}
 	for _, c := range []struct {
@@ -50,53 +63,81 @@ func TestMessagesOfOtherDialectsBecomeContents(t *testing.T) {
 		want     string
 		drops    string
 	}{
-		{"system messages are one instruction", flash25,
+		{
+			"system messages are one instruction", flash25,
 			[]llm.Message{said(llm.System, text("a")), said(llm.User, text("b")), said(llm.Developer, text("c"))},
-			`{"contents":[{"role":"user","parts":[{"text":"b"}]}],"systemInstruction":{"parts":[{"text":"a"},{"text":"c"}]}}`, ""},
-		{"a system message alone is said by the user", flash25,
+			`{"contents":[{"role":"user","parts":[{"text":"b"}]}],"systemInstruction":{"parts":[{"text":"a"},{"text":"c"}]}}`, "",
+		},
+		{
+			"a system message alone is said by the user", flash25,
 			[]llm.Message{said(llm.System, text("a"))},
-			`{"contents":[{"role":"user","parts":[{"text":"a"}]}]}`, ""},
-		{"messages of one speaker are one content", flash25,
+			`{"contents":[{"role":"user","parts":[{"text":"a"}]}]}`, "",
+		},
+		{
+			"messages of one speaker are one content", flash25,
 			[]llm.Message{said(llm.User, text("a")), said(llm.User, text("b")), said(llm.Assistant, text("c")), said(llm.Assistant, text(""))},
-			`{"contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]},{"role":"model","parts":[{"text":"c"}]}]}`, ""},
-		{"results carry the function's name and stay together, apart from what the user says", flash25,
+			`{"contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]},{"role":"model","parts":[{"text":"c"}]}]}`, "",
+		},
+		{
+			"results carry the function's name and stay together, apart from what the user says", flash25,
 			[]llm.Message{said(llm.Assistant, call("t1", "a", `{"x":1}`), call("t2", "b", "")), said(llm.ToolRole, result("t1", false, text("sunny"))), said(llm.ToolRole, result("t2", true, text("broken"))), said(llm.User, text("go on"))},
 			`{"contents":[{"role":"model","parts":[{"functionCall":{"id":"t1","name":"a","args":{"x":1}}},{"functionCall":{"id":"t2","name":"b","args":{}}}]},` +
-				`{"role":"user","parts":[{"functionResponse":{"id":"t1","name":"a","response":{"output":"sunny"}}},{"functionResponse":{"id":"t2","name":"b","response":{"error":"broken"}}}]},{"role":"user","parts":[{"text":"go on"}]}]}`, ""},
-		{"a result that is a JSON object goes as it is", flash25,
+				`{"role":"user","parts":[{"functionResponse":{"id":"t1","name":"a","response":{"output":"sunny"}}},{"functionResponse":{"id":"t2","name":"b","response":{"error":"broken"}}}]},{"role":"user","parts":[{"text":"go on"}]}]}`, "",
+		},
+		{
+			"a result that is a JSON object goes as it is", flash25,
 			[]llm.Message{said(llm.User, result("?", false, text(`{"t": 1}`)))},
-			`{"contents":[{"role":"user","parts":[{"functionResponse":{"id":"?","name":"tool","response":{"t": 1}}}]}]}`, ""},
-		{"media of results follows them before Gemini 3", flash25,
+			`{"contents":[{"role":"user","parts":[{"functionResponse":{"id":"?","name":"tool","response":{"t": 1}}}]}]}`, "",
+		},
+		{
+			"media of results follows them before Gemini 3", flash25,
 			[]llm.Message{said(llm.Assistant, call("t1", "a", ""), call("t2", "b", "")), said(llm.ToolRole, result("t1", false, image)), said(llm.ToolRole, result("t2", false, text("x")))},
 			`{"contents":[{"role":"model","parts":[{"functionCall":{"id":"t1","name":"a","args":{}}},{"functionCall":{"id":"t2","name":"b","args":{}}}]},` +
-				`{"role":"user","parts":[{"functionResponse":{"id":"t1","name":"a","response":{"output":""}}},{"functionResponse":{"id":"t2","name":"b","response":{"output":"x"}}},{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}}]}]}`, ""},
-		{"media of results lies in them since Gemini 3", flash3,
+				`{"role":"user","parts":[{"functionResponse":{"id":"t1","name":"a","response":{"output":""}}},{"functionResponse":{"id":"t2","name":"b","response":{"output":"x"}}},{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}}]}]}`, "",
+		},
+		{
+			"media of results lies in them since Gemini 3", flash3,
 			[]llm.Message{said(llm.ToolRole, result("t1", false, text("see"), image))},
-			`{"contents":[{"role":"user","parts":[{"functionResponse":{"id":"t1","name":"tool","response":{"output":"see"},"parts":[{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}}]}}]}]}`, ""},
-		{"another vendor's thoughts are left out and named, and the call may go without", flash3,
+			`{"contents":[{"role":"user","parts":[{"functionResponse":{"id":"t1","name":"tool","response":{"output":"see"},"parts":[{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}}]}}]}]}`, "",
+		},
+		{
+			"another vendor's thoughts are left out and named, and the call may go without", flash3,
 			[]llm.Message{said(llm.Assistant, thinking("deep", foreign), call("t1", "a", "{}"), call("t2", "a", "{}"))},
-			`{"contents":[{"role":"model","parts":[{"functionCall":{"id":"t1","name":"a","args":{}},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"id":"t2","name":"a","args":{}}}]}]}`, "messages.0.reasoning"},
-		{"a signature that came as a reasoning block goes back to its call", flash3,
+			`{"contents":[{"role":"model","parts":[{"functionCall":{"id":"t1","name":"a","args":{}},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"id":"t2","name":"a","args":{}}}]}]}`, "messages.0.reasoning",
+		},
+		{
+			"a signature that came as a reasoning block goes back to its call", flash3,
 			[]llm.Message{said(llm.Assistant, thinking("hm", native("S")), text("Let me see"), call("t1", "a", "{}"))},
-			`{"contents":[{"role":"model","parts":[{"text":"hm","thought":true},{"text":"Let me see"},{"functionCall":{"id":"t1","name":"a","args":{}},"thoughtSignature":"S"}]}]}`, ""},
-		{"a signature goes to the call it names", flash3,
+			`{"contents":[{"role":"model","parts":[{"text":"hm","thought":true},{"text":"Let me see"},{"functionCall":{"id":"t1","name":"a","args":{}},"thoughtSignature":"S"}]}]}`, "",
+		},
+		{
+			"a signature goes to the call it names", flash3,
 			[]llm.Message{said(llm.Assistant, thinking("", &llm.Thought{ID: "t2", Encrypted: "S", Format: llm.FormatGemini}), call("t1", "a", "{}"), call("t2", "a", "{}"))},
-			`{"contents":[{"role":"model","parts":[{"functionCall":{"id":"t1","name":"a","args":{}},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"id":"t2","name":"a","args":{}},"thoughtSignature":"S"}]}]}`, ""},
-		{"a signature of no call stands on a part without text", flash25,
+			`{"contents":[{"role":"model","parts":[{"functionCall":{"id":"t1","name":"a","args":{}},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"id":"t2","name":"a","args":{}},"thoughtSignature":"S"}]}]}`, "",
+		},
+		{
+			"a signature of no call stands on a part without text", flash25,
 			[]llm.Message{said(llm.Assistant, text("Yes"), thinking("", native("S")))},
-			`{"contents":[{"role":"model","parts":[{"text":"Yes"},{"text":"","thoughtSignature":"S"}]}]}`, ""},
-		{"arguments that are no object are wrapped", flash25,
+			`{"contents":[{"role":"model","parts":[{"text":"Yes"},{"text":"","thoughtSignature":"S"}]}]}`, "",
+		},
+		{
+			"arguments that are no object are wrapped", flash25,
 			[]llm.Message{said(llm.Assistant, call("1", "a", "[1]"), call("2", "b", "{bro"), llm.Part{Kind: llm.Call, Call: &llm.ToolCall{ID: "3", Name: "c", Args: "{}", Custom: true}})},
-			`{"contents":[{"role":"model","parts":[{"functionCall":{"id":"1","name":"a","args":{"input":[1]}}},{"functionCall":{"id":"2","name":"b","args":{"input":"{bro"}}},{"functionCall":{"id":"3","name":"c","args":{"input":"{}"}}}]}]}`, ""},
-		{"what has no words is named", flash25,
+			`{"contents":[{"role":"model","parts":[{"functionCall":{"id":"1","name":"a","args":{"input":[1]}}},{"functionCall":{"id":"2","name":"b","args":{"input":"{bro"}}},{"functionCall":{"id":"3","name":"c","args":{"input":"{}"}}}]}]}`, "",
+		},
+		{
+			"what has no words is named", flash25,
 			[]llm.Message{{Role: llm.User, Name: "bob", Parts: []llm.Part{
 				{Kind: llm.Text, Text: "x", Cache: llm.Raw(`{"type":"ephemeral"}`)},
 				{Kind: llm.OpaquePart, Extra: llm.Extras{{Dialect: llm.OpenAI, Name: "part", Value: llm.Raw(`{}`)}}},
 			}}},
-			`{"contents":[{"role":"user","parts":[{"text":"x"}]}]}`, "messages.0.name messages.0.cache_control messages.0.content"},
-		{"files by reference", flash25,
+			`{"contents":[{"role":"user","parts":[{"text":"x"}]}]}`, "messages.0.name messages.0.cache_control messages.0.content",
+		},
+		{
+			"files by reference", flash25,
 			[]llm.Message{said(llm.User, llm.Part{Kind: llm.File, Media: &llm.Media{FileID: "files/abc"}}, llm.Part{Kind: llm.Image, Media: &llm.Media{Base64: "/9j/AA=="}})},
-			`{"contents":[{"role":"user","parts":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/abc"}},{"inlineData":{"mimeType":"image/jpeg","data":"/9j/AA=="}}]}]}`, ""},
+			`{"contents":[{"role":"user","parts":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/abc"}},{"inlineData":{"mimeType":"image/jpeg","data":"/9j/AA=="}}]}]}`, "",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, dropped, p := gemini.EncodeRequest(nil, &llm.Request{Dialect: llm.OpenAI, Messages: c.messages}, c.target)

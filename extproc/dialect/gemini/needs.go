@@ -3,6 +3,7 @@ package gemini
 import (
 	"bytes"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -23,40 +24,47 @@ func (e *each) next(w *scan.Walk) bool {
 	return w.Kind() == scan.Object
 }
 
-// contentNeeds looks at contents[].parts[].
-func contentNeeds(w *scan.Walk) (n llm.Needs) {
+// contents looks at contents[].parts[].
+func (s *scanner) contents() {
+	w := &s.w
 	for list := (each{}); list.next(w); {
 		for ok := w.Object(); ok && w.Member(); {
 			if string(w.Key()) == "parts" {
-				n |= partsNeeds(w)
+				s.parts()
 			}
 		}
 	}
-	return n
 }
 
-func partsNeeds(w *scan.Walk) (n llm.Needs) {
-	for list := (each{}); list.next(w); {
-		n |= partNeeds(w)
+func (s *scanner) parts() {
+	for list := (each{}); list.next(&s.w); {
+		s.part()
 	}
-	return n
 }
 
-func partNeeds(w *scan.Walk) (n llm.Needs) {
+func (s *scanner) part() {
+	w := &s.w
 	for ok := w.Object(); ok && w.Member(); {
 		switch string(w.Key()) {
 		case "inlineData", "inline_data", "fileData", "file_data":
-			n |= mediaNeeds(w)
+			s.e.Needs |= mediaNeeds(w)
+		case "thoughtSignature", "thought_signature":
+			if foreign(w.Value()) {
+				s.e.Uses |= dialect.UsesSealed
+			}
 		case "functionResponse", "function_response":
 			for ok := w.Object(); ok && w.Member(); {
 				if string(w.Key()) == "parts" {
-					n |= partsNeeds(w)
+					s.parts()
 				}
 			}
 		}
 	}
-	return n
 }
+
+// foreign tells whether a thoughtSignature may be a sealed thought of another
+// vendor, by how base64 of the seal's mark begins.
+func foreign(raw []byte) bool { return bytes.HasPrefix(raw, []byte(`"ZGdtMS`)) }
 
 func mediaNeeds(w *scan.Walk) llm.Needs {
 	n := llm.NeedFiles

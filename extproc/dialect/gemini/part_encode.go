@@ -28,7 +28,7 @@ func (e *requestEncoder) part(at string, p signed) {
 	for i := range p.Extra {
 		x := &p.Extra[i]
 		if path, name := place(x.Name); x.Dialect != llm.Gemini {
-			e.drop(at + "." + x.Name)
+			e.drop(at + "." + x.Path())
 		} else if path == "" {
 			e.Raw(name, x.Value)
 		}

@@ -178,7 +178,7 @@ func (e *requestEncoder) rest() {
 		x := &r.Extra[i]
 		switch path, name := place(x.Name); {
 		case x.Dialect != llm.Gemini:
-			e.drop(x.Name)
+			e.drop(x.Path())
 		case x.Name == inCalling+"streamFunctionCallArguments":
 			e.drop(x.Name) // arguments are read whole
 		case path == "":

@@ -105,7 +105,7 @@ func (s *scanner) member() {
 		span = spanProviderOptions
 		s.providerOptions()
 	case "contents":
-		s.e.Needs |= contentNeeds(&s.w)
+		s.contents()
 	case "tools":
 		s.e.Needs |= toolNeeds(&s.w)
 	default:

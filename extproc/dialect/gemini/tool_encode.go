@@ -68,7 +68,7 @@ func (e *requestEncoder) function(at string, t *llm.Tool) {
 		if x := &t.Extra[i]; x.Dialect == llm.Gemini {
 			e.Raw(x.Name, x.Value)
 		} else {
-			e.drop(at + "." + x.Name)
+			e.drop(at + "." + x.Path())
 		}
 	}
 	e.End()

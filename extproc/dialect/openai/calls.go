@@ -15,6 +15,7 @@ type call struct {
 	name    string
 	custom  bool
 	started bool
+	argued  bool   // arguments have passed
 	number  int32  // once started: its place among the started ones
 	args    string // held until the name is known
 	signed  *llm.Thought
@@ -126,6 +127,7 @@ func (a *answer) fragment(c *choice, n int, f fragment) {
 // argue sends arguments. Those of the tool that stands for structured output
 // are the answer's text.
 func (a *answer) argue(c *choice, k *call, args string) {
+	k.argued = k.argued || args != ""
 	switch {
 	case args == "":
 	case k.name == dialect.SchemaTool:
@@ -179,7 +181,7 @@ func (a *answer) startCall(c *choice, n int) {
 	k.number = c.started
 	c.started++
 	if k.id == "" {
-		k.id = "call_" + a.id + "_" + strconv.Itoa(int(c.index)) + "_" + strconv.Itoa(n)
+		k.id = shortID("call_" + a.id + "_" + strconv.Itoa(int(c.index)) + "_" + strconv.Itoa(n))
 	}
 	a.emit(llm.Event{Kind: llm.ToolStart, Choice: c.index, Index: k.number, ID: k.id, Name: k.name, Custom: k.custom, Thought: k.signed})
 	a.argue(c, k, k.args)
@@ -190,5 +192,15 @@ func (a *answer) startCall(c *choice, n int) {
 func (a *answer) flushCalls(c *choice) {
 	for n := range c.calls {
 		a.startCall(c, n)
+	}
+}
+
+// emptyArguments supplies those that calls of functions without parameters may
+// come without: clients parse them.
+func (a *answer) emptyArguments(c *choice) {
+	for n := range c.calls {
+		if k := &c.calls[n]; !k.argued && !k.custom && k.name != dialect.SchemaTool {
+			a.argue(c, k, "{}")
+		}
 	}
 }

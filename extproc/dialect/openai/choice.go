@@ -77,6 +77,7 @@ func (a *answer) readChoice(raw []byte) *llm.Problem {
 // images, calls, then what has no neutral word.
 func (a *answer) delta(c *choice, raw []byte) *llm.Problem {
 	var content, details, refusal, images, calls []byte
+	var signed *llm.Thought
 	var plain [2][]byte
 	var kept [4]llm.Member
 	rest := kept[:0]
@@ -98,6 +99,13 @@ func (a *answer) delta(c *choice, raw []byte) *llm.Problem {
 			images = w.Value()
 		case "tool_calls":
 			calls = w.Value()
+		case "extra_content":
+			value := w.Value()
+			if s, ok := signature(value); ok {
+				signed = s
+			} else if !scan.IsNull(value) {
+				rest = append(rest, llm.Member{Name: "extra_content", Value: value})
+			}
 		default:
 			if value := w.Value(); !scan.IsNull(value) {
 				rest = append(rest, llm.Member{Name: string(key), Value: value})
@@ -106,6 +114,10 @@ func (a *answer) delta(c *choice, raw []byte) *llm.Problem {
 	}
 	a.reasoning(c, details, plain[:])
 	a.content(c, content)
+	if signed != nil { // which comes with the text or behind it
+		c.carried = true
+		a.emit(llm.Event{Kind: llm.TextDelta, Choice: c.index, Thought: signed})
+	}
 	if text, _ := scan.Text(refusal); text != "" {
 		a.text(c, llm.RefusalDelta, text)
 	}
@@ -251,6 +263,9 @@ func (a *answer) finish(c *choice, word string) {
 		reason = llm.FinishOther
 	case reason == llm.FinishToolCalls && !called:
 		reason = llm.FinishStop
+	}
+	if reason == llm.FinishToolCalls { // any other may have cut them short
+		a.emptyArguments(c)
 	}
 	a.emit(llm.Event{Kind: llm.Finish, Choice: c.index, Reason: reason, Name: word})
 }

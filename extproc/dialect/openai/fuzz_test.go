@@ -3,8 +3,6 @@ package openai_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,150 +10,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/anthropic"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/dialecttest"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/gemini"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/responses"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
-// inputs are the hand-written sections of the golden vectors of one kind.
-func inputs(tb testing.TB, kind string) []string {
-	tb.Helper()
-	files, err := filepath.Glob(filepath.Join(vectors, kind, "*.txt"))
-	if err != nil || len(files) == 0 {
-		tb.Fatalf("no vectors: %v", err)
-	}
-	var list []string
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		in, _, _ := strings.Cut(strings.TrimPrefix(string(text), "-- in --\n"), "\n-- ")
-		list = append(list, in)
-	}
-	return list
-}
+func FuzzStreamInAnyChunking(f *testing.F)     { suite().FuzzStream(f) }
+func FuzzAnswerSurvivesEncoding(f *testing.F)  { suite().FuzzAnswer(f) }
+func FuzzErrorsAreReadAndWritten(f *testing.F) { suite().FuzzErrors(f) }
 
-// pieces cuts stream into chunks of the given sizes, cyclically.
-func pieces(stream []byte, sizes []byte) [][]byte {
-	var list [][]byte
-	for i := 0; len(stream) > 0; i++ {
-		n := len(stream)
-		if len(sizes) > 0 && sizes[i%len(sizes)] > 0 {
-			n = min(n, int(sizes[i%len(sizes)]))
-		}
-		list = append(list, bytes.Clone(stream[:n]))
-		stream = stream[n:]
-	}
-	return list
-}
-
-func probeAll(chunks [][]byte) string {
-	p := openai.Codec().NewProbe()
-	var seen dialect.Seen
-	var problem *llm.Problem
-	for _, c := range chunks {
-		if seen, problem = p.Feed(c); seen != dialect.Prelude {
-			break
-		}
-		clear(c) // the owner of a chunk may reuse it
-	}
-	if seen == dialect.Prelude {
-		seen, problem = p.Close()
-	}
-	return strings.Repeat("*", int(seen)) + showProblem(problem)
-}
-
-func readAll(chunks [][]byte) []llm.Event {
-	r := openai.Codec().NewReader()
-	var events []llm.Event
-	for _, c := range chunks {
-		events = r.Feed(events, c)
-		clear(c)
-	}
-	return r.Close(events)
-}
-
-func checkOrder(t *testing.T, events []llm.Event) {
-	t.Helper()
-	finished := map[int32]bool{}
-	for i, ev := range events {
-		switch {
-		case ev.Kind == llm.Start && i != 0:
-			t.Fatalf("event %d is a start", i)
-		case ev.Kind == llm.Failed && i != len(events)-1:
-			t.Fatalf("events follow the failure %d", i)
-		case finished[ev.Choice] && ev.Carries():
-			t.Fatalf("content follows the finish of choice %d: %s", ev.Choice, showEvent(&ev))
-		}
-		finished[ev.Choice] = finished[ev.Choice] || ev.Kind == llm.Finish
-	}
-}
-
-func FuzzStreamInAnyChunking(f *testing.F) {
-	for i, in := range inputs(f, "stream") {
-		f.Add(append(unescape(in), '\n', '\n'), []byte{byte(i), 1})
-	}
-	f.Fuzz(func(t *testing.T, stream, sizes []byte) {
-		whole := readAll(pieces(stream, nil))
-		if diff := cmp.Diff(showEvents(whole), showEvents(readAll(pieces(stream, sizes)))); diff != "" {
-			t.Fatalf("events in chunks of %v: %s", sizes, diff)
-		}
-		if diff := cmp.Diff(probeAll(pieces(stream, nil)), probeAll(pieces(stream, sizes))); diff != "" {
-			t.Fatalf("probe in chunks of %v: %s", sizes, diff)
-		}
-		checkOrder(t, whole)
-		checkWritten(t, whole)
-	})
-}
-
-// checkWritten tests that what the Writer makes of events is a stream that its
-// own Reader understands alike: finished where the events were, failed where
-// they were not, with the same text and calls.
-func checkWritten(t *testing.T, events []llm.Event) {
-	t.Helper()
-	out := write(events)
-	if diff := cmp.Diff(string(out), string(write(events))); diff != "" {
-		t.Fatalf("the output is not stable: %s", diff)
-	}
-	again := read(out)
-	if diff := cmp.Diff(essence(events), essence(again)); diff != "" {
-		t.Fatalf("written as %s: %s", out, diff)
-	}
-}
-
-// essence is what an answer says, without how it was cut.
-func essence(events []llm.Event) map[string]string {
-	said := map[string]string{}
-	for _, ev := range events {
-		key := eventNames[ev.Kind] + string('0'+ev.Choice) + "." + string('0'+ev.Index)
-		switch ev.Kind {
-		case llm.TextDelta, llm.RefusalDelta, llm.ReasoningDelta, llm.ToolArgs:
-			said[key] += ev.Text
-		case llm.ToolStart:
-			said[key] = ev.ID + " " + ev.Name
-		case llm.Finish:
-			reason := ev.Reason
-			if reason == llm.FinishOther || reason == llm.FinishPause {
-				reason = llm.FinishStop
-			}
-			said[key] = reason.String()
-		case llm.Failed:
-			said["failed"] = "yes"
-		}
-	}
-	for key, text := range said {
-		if text == "" {
-			delete(said, key)
-		}
-	}
-	if len(said) == 0 {
-		said["failed"] = "yes"
-	}
-	return said
+func FuzzRequestSurvivesEncoding(f *testing.F) {
+	s := suite()
+	s.Targets = []dialecttest.Target{{Name: "as it is", Target: dialect.Target{ID: "m"}}}
+	s.FuzzRequest(f, sameRequest)
 }
 
 func FuzzPatchChangesOnlyWhatItMust(f *testing.F) {
-	for _, in := range inputs(f, "request") {
+	for _, in := range suite().Inputs(f, "request") {
 		f.Add([]byte(in), `id "x"`, true)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, id string, addUsage bool) {
@@ -200,8 +74,10 @@ func FuzzPatchChangesOnlyWhatItMust(f *testing.F) {
 	})
 }
 
-func FuzzRequestSurvivesEncoding(f *testing.F) {
-	for _, in := range inputs(f, "request") {
+// A provider of whom nothing is known gets everything but what an object of
+// thinking says beyond an effort.
+func FuzzACompatibleProviderGetsEverything(f *testing.F) {
+	for _, in := range suite().Inputs(f, "request") {
 		f.Add([]byte(in))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -210,87 +86,162 @@ func FuzzRequestSurvivesEncoding(f *testing.F) {
 			return
 		}
 		r.ProviderOptions = nil // never written, always named
-		out, dropped, p := openai.EncodeRequest(nil, r, dialect.Target{ID: r.Model})
+		_, dropped, p := openai.EncodeRequest(nil, r, dialect.Target{ID: r.Model})
 		if p != nil {
 			t.Fatal(p)
 		}
 		for _, d := range dropped {
-			if !strings.HasPrefix(d, "reasoning.") {
+			if !strings.HasPrefix(d, "reasoning.") && !strings.HasSuffix(d, ".reasoning") {
 				t.Fatalf("%s is dropped", d)
 			}
 		}
-		again, p := openai.DecodeRequest(out)
-		if p != nil {
-			t.Fatalf("%s: %s", out, p.Message)
-		}
-		if len(dropped) == 0 {
-			if diff := cmp.Diff(sorted(r), sorted(again)); diff != "" {
-				t.Fatalf("%s\n%s", out, diff)
+		// The other targets must not make broken JSON either.
+		for _, target := range append(quirks().Targets, genuine) {
+			out, _, p := openai.EncodeRequest(nil, r, target.Target)
+			if p != nil || !json.Valid(out) {
+				t.Fatalf("%s: %v: %s", target.Name, p, out)
 			}
-		}
-		// The other target must not make broken JSON either.
-		if strict, _, _ := openai.EncodeRequest(nil, r, genuine); !json.Valid(strict) {
-			t.Fatalf("broken JSON %s", strict)
 		}
 	})
 }
 
-// sorted moves extras of stream_options, which stand together, to the front of
-// the list: their place among the other members has no meaning.
-func sorted(r *llm.Request) *llm.Request {
+// What a patch does for a provider with quirks is what writing the request anew
+// does, for every request that is said to need no more: nothing is left out.
+func FuzzAPatchIsEnoughForWhatMeetsNoQuirk(f *testing.F) {
+	for _, in := range slices.Concat(suite().Inputs(f, "request"), quirks().Inputs(f, "request")) {
+		f.Add([]byte(in))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e, p := openai.Scan(body)
+		r, problem := openai.DecodeRequest(body)
+		if p != nil || problem != nil {
+			return
+		}
+		for _, target := range quirks().Targets {
+			if e.Uses.Meets(target.Quirks) {
+				continue
+			}
+			before := *r
+			before.ProviderOptions = nil
+			_, dropped, problem := openai.EncodeRequest(nil, &before, target.Target)
+			if problem != nil || len(dropped) > 0 {
+				t.Fatalf("%s leaves out %v", target.Name, dropped)
+			}
+		}
+	})
+}
+
+// FuzzRequestsOfOtherDialects is the law that they become requests of this one:
+// JSON that Scan accepts, in which calls and results meet.
+func FuzzRequestsOfOtherDialects(f *testing.F) {
+	clients := []*dialect.Codec{anthropic.Codec(), responses.Codec(), gemini.Codec()}
+	for i, c := range clients {
+		for _, in := range from(c, 0).Inputs(f, "request") {
+			f.Add(uint8(i), []byte(in))
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, body []byte) {
+		r, p := clients[int(which)%len(clients)].DecodeRequest(body)
+		if p != nil {
+			return
+		}
+		for _, target := range append(quirks().Targets, genuine, compatible) {
+			out, _, p := openai.EncodeRequest(nil, r, target.Target)
+			if p != nil {
+				if p.Kind != llm.Unsupported || p.Param == "" {
+					t.Fatalf("%s: %+v", target.Name, p)
+				}
+				continue
+			}
+			if again, _, _ := openai.EncodeRequest(nil, r, target.Target); !bytes.Equal(out, again) {
+				t.Fatalf("the output is not stable: %s", cmp.Diff(string(out), string(again)))
+			}
+			if !json.Valid(out) {
+				t.Fatalf("broken JSON for %s: %s", target.Name, out)
+			}
+			checkIDs(t, target, r, out)
+		}
+	})
+}
+
+// checkIDs tests that as many calls are answered as before, by ids that OpenAI
+// takes.
+func checkIDs(t *testing.T, target dialecttest.Target, r *llm.Request, out []byte) {
+	t.Helper()
+	again, p := openai.DecodeRequest(out)
+	if p != nil {
+		t.Fatalf("%s: %s", out, p.Message)
+	}
+	if got, want := answered(again), answered(r); got != want {
+		t.Fatalf("%s: %d calls are answered, not %d: %s", target.Name, got, want, out)
+	}
+	for _, m := range again.Messages {
+		for _, part := range m.Parts {
+			if target.Genuine && part.Call != nil && len(part.Call.ID) > 40 {
+				t.Fatalf("an id is too long: %s", part.Call.ID)
+			}
+			if part.Call != nil && !part.Call.Custom && part.Call.Args == "" {
+				t.Fatalf("a call has no arguments: %s", out)
+			}
+		}
+	}
+}
+
+func answered(r *llm.Request) (n int) {
+	asked := map[string]bool{}
+	for _, m := range r.Messages {
+		for _, p := range m.Parts {
+			if p.Call != nil {
+				asked[p.Call.ID] = true
+			}
+		}
+	}
+	for _, m := range r.Messages {
+		for _, p := range m.Parts {
+			if p.Result != nil && asked[p.Result.ID] {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// sameRequest compares what two requests mean: the model is the target's,
+// extras of one place stand together, and no arguments are an empty object.
+func sameRequest(a, b *llm.Request) string { return cmp.Diff(normal(a), normal(b)) }
+
+func normal(r *llm.Request) *llm.Request {
+	n := *r
+	n.Model, n.Extra = "", together(r.Extra)
+	n.Messages, n.Tools = slices.Clone(r.Messages), slices.Clone(r.Tools)
+	for i := range n.Tools {
+		n.Tools[i].Extra = together(n.Tools[i].Extra)
+	}
+	for i := range n.Messages {
+		m := &n.Messages[i]
+		m.Parts = slices.Clone(m.Parts)
+		for j := range m.Parts {
+			m.Parts[j].Extra = together(m.Parts[j].Extra)
+			if c := m.Parts[j].Call; c != nil && c.Args == "" && !c.Custom {
+				call := *c
+				call.Args = "{}"
+				m.Parts[j].Call = &call
+			}
+		}
+	}
+	return &n
+}
+
+// together moves extras that lie in another member to the front: where that
+// stands among the others has no meaning.
+func together(list llm.Extras) llm.Extras {
 	var front, rest llm.Extras
-	for _, x := range r.Extra {
-		if strings.HasPrefix(x.Name, "stream_options/") {
+	for _, x := range list {
+		if strings.HasPrefix(x.Name, "stream_options/") || strings.HasPrefix(x.Name, "function/") {
 			front = append(front, x)
 		} else {
 			rest = append(rest, x)
 		}
 	}
-	c := *r
-	c.Extra = slices.Concat(front, rest)
-	return &c
-}
-
-func FuzzAnswerSurvivesEncoding(f *testing.F) {
-	for _, in := range inputs(f, "answer") {
-		f.Add([]byte(in))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		events, p := openai.DecodeAnswer(body)
-		_ = openai.CheckAnswer(body, false) // any verdict, but no panic
-		if p != nil {
-			return
-		}
-		checkOrder(t, events)
-		out := openai.EncodeAnswer(nil, events, dialect.Reply{Model: "m", Generation: "g"})
-		again, p := openai.DecodeAnswer(out)
-		if p != nil {
-			t.Fatalf("%s: %s", out, p.Message)
-		}
-		if diff := cmp.Diff(essence(events), essence(again)); diff != "" {
-			t.Fatalf("%s\n%s", out, diff)
-		}
-		if second := openai.EncodeAnswer(nil, again, dialect.Reply{Model: "m", Generation: "g"}); !bytes.Equal(out, second) {
-			t.Fatalf("the output is not stable: %s", cmp.Diff(string(out), string(second)))
-		}
-	})
-}
-
-func FuzzErrorsAreReadAndWritten(f *testing.F) {
-	for _, in := range inputs(f, "error") {
-		_, body, _ := strings.Cut(in, "\n\n")
-		f.Add(400, []byte(body))
-	}
-	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		p := openai.DecodeError(status, nil, body)
-		if p.Message == "" || p.Kind >= llm.NumKinds {
-			t.Fatalf("problem %+v", p)
-		}
-		if p.Vendor != nil && (!json.Valid(p.Vendor) || !bytes.HasPrefix(p.Vendor, []byte("{")) || len(p.Vendor) > 16<<10) {
-			t.Fatalf("vendor %s", p.Vendor)
-		}
-		if out := openai.EncodeError(p, "g"); !json.Valid(out) {
-			t.Fatalf("broken JSON %s", out)
-		}
-	})
+	return slices.Concat(front, rest)
 }

@@ -1,20 +1,15 @@
 package openai_test
 
 import (
-	"bytes"
 	"flag"
-	"fmt"
-	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/anthropic"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/dialecttest"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/gemini"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/responses"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -22,169 +17,73 @@ var update = flag.Bool("update", false, "rewrite the golden vectors in testdata/
 
 const vectors = "../../../testdata/openai"
 
+var reply = dialect.Reply{Generation: "gen_1", Model: "public/name", Stream: true, WantsUsage: true, Created: 1700000000}
+
+// The vendor itself and a provider of whom nothing is known.
 var (
-	target  = dialect.Target{ID: "vendor/\"target\"", AddUsage: true}
-	genuine = dialect.Target{ID: "gpt-x", Genuine: true}
-	reply   = dialect.Reply{Generation: "gen_1", Model: "public/name", Stream: true, WantsUsage: true, Created: 1700000000}
+	compatible = dialecttest.Target{Name: "compatible", Target: dialect.Target{ID: "vendor/\"target\"", AddUsage: true}}
+	genuine    = dialecttest.Target{Name: "genuine", Target: dialect.Target{ID: "gpt-x", Genuine: true}}
 )
 
-// A vector is a file of sections that begin with "-- name --". The section
-// "in" is written by hand, the others are what the codec makes of it.
-func TestGoldenVectors(t *testing.T) {
-	count := 0
-	for kind, derive := range map[string]func(in string) []section{
-		"request": deriveRequest, "answer": deriveAnswer, "stream": deriveStream, "error": deriveError,
-	} {
-		files, err := filepath.Glob(filepath.Join(vectors, kind, "*.txt"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			count++
-			t.Run(kind+"/"+strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-				text, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				in := input(t, string(text))
-				got := format(append([]section{{"in", in}}, derive(in)...))
-				if *update {
-					if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-						t.Fatal(err)
-					}
-					return
-				}
-				if diff := cmp.Diff(string(text), got); diff != "" {
-					t.Error(diff)
-				}
-			})
-		}
-	}
-	if count < 60 {
-		t.Errorf("only %d vectors found", count)
+// Providers with quirks, one of each way to depart from the dialect.
+var (
+	// closed refuses what it does not know, as Mistral's API does.
+	closed = quirky("closed", llm.Quirks{
+		MaxTokens: "max_tokens", ReasoningText: "none", RequiredTool: "any", Seed: "random_seed", CallIDs: "short", SystemRole: true,
+		NoStreamOptions: true, Closed: true, Refuses: []string{"logit_bias", "user", "store", "service_tier"},
+	})
+	// thinker thinks between tool calls and knows JSON without a schema, as
+	// DeepSeek's API does.
+	thinker = quirky("thinker", llm.Quirks{MaxTokens: "max_tokens", Reasoning: "thinking", Schema: "json_object", SystemRole: true})
+	// aggregator carries every vendor's thoughts, as OpenRouter does.
+	aggregator = quirky("aggregator", llm.Quirks{MaxTokens: "max_tokens", Reasoning: "object", ReasoningText: "reasoning"})
+	// switched has its own members for thinking, as Alibaba's Qwen does.
+	switched = quirky("switched", llm.Quirks{Reasoning: "enable_thinking", ReasoningText: "reasoning_content", Schema: "json_schema"})
+	// plain knows as little as it can.
+	plain = quirky("plain", llm.Quirks{
+		MaxTokens: "max_completion_tokens", Reasoning: "none", ReasoningText: "reasoning", Schema: "none",
+		RequiredTool: "auto", TextOnly: true, Refuses: []string{"top_p", "stop"},
+	})
+)
+
+func quirky(name string, q llm.Quirks) dialecttest.Target {
+	return dialecttest.Target{Name: name, Target: dialect.Target{ID: "m-1", AddUsage: true, Quirks: &q}}
+}
+
+// suite is this dialect at both ends.
+func suite() dialecttest.Suite {
+	return dialecttest.Suite{
+		Codec: openai.Codec(), Dir: vectors, Reply: reply, Least: 180, Blocks: true,
+		Targets: []dialecttest.Target{compatible, genuine},
 	}
 }
 
-type section struct{ name, text string }
-
-func format(sections []section) string {
-	var b strings.Builder
-	for _, s := range sections {
-		fmt.Fprintf(&b, "-- %s --\n%s\n", s.name, strings.TrimSuffix(s.text, "\n"))
-	}
-	return b.String()
+// quirks is the same for providers with quirks.
+func quirks() dialecttest.Suite {
+	s := suite()
+	s.Dir, s.Least = vectors+"/quirks", 25
+	s.Targets = []dialecttest.Target{closed, thinker, aggregator, switched, plain}
+	return s
 }
 
-func input(t *testing.T, text string) string {
-	t.Helper()
-	rest, ok := strings.CutPrefix(text, "-- in --\n")
-	if !ok {
-		t.Fatal("the vector does not begin with its input")
-	}
-	if i := strings.Index(rest, "\n-- "); i >= 0 {
-		rest = rest[:i]
-	}
-	return strings.TrimSuffix(rest, "\n")
+// from is a client of another dialect in front of this one.
+func from(client *dialect.Codec, least int) dialecttest.Suite {
+	s := suite()
+	wire := openai.Codec().Wire
+	wire.Patch = client.Patch // which knows the client's envelope
+	s.Codec = &dialect.Codec{Name: client.Name, Surface: client.Surface, Wire: wire}
+	s.Dir, s.Least = vectors+"/from_"+string(client.Name), least
+	s.Targets = []dialecttest.Target{genuine, compatible, closed, thinker, aggregator}
+	return s
 }
 
-func deriveRequest(in string) []section {
-	e, p := openai.Scan([]byte(in))
-	if p != nil {
-		return []section{{"problem", showProblem(p)}}
-	}
-	out := []section{
-		{"envelope", showEnvelope(&e)},
-		{"patched", string(openai.Patch(nil, []byte(in), &e, target))},
-	}
-	r, p := openai.DecodeRequest([]byte(in))
-	if p != nil {
-		return append(out, section{"decode problem", showProblem(p)})
-	}
-	for _, v := range []struct {
-		name   string
-		target dialect.Target
-	}{{"compatible", target}, {"genuine", genuine}} {
-		text, dropped, p := openai.EncodeRequest(nil, r, v.target)
-		if p != nil {
-			return append(out, section{v.name, showProblem(p)})
-		}
-		out = append(out, section{v.name, string(text)})
-		if len(dropped) > 0 {
-			out = append(out, section{v.name + " drops", strings.Join(dropped, "\n")})
-		}
-	}
-	return out
+func TestGoldenVectors(t *testing.T)                      { suite().Golden(t, *update) }
+func TestGoldenVectorsOfProvidersWithQuirks(t *testing.T) { quirks().Golden(t, *update) }
+func TestGoldenVectorsOfAnthropicClients(t *testing.T) {
+	from(anthropic.Codec(), 25).Golden(t, *update)
 }
 
-func deriveAnswer(in string) []section {
-	out := []section{
-		{"check", showProblem(openai.CheckAnswer([]byte(in), true))},
-		{"check of the start", showProblem(openai.CheckAnswer([]byte(in[:len(in)/2]), false))},
-	}
-	events, p := openai.DecodeAnswer([]byte(in))
-	if p != nil {
-		return append(out, section{"problem", showProblem(p)})
-	}
-	return append(out, section{"events", showEvents(events)}, section{"encoded", string(openai.EncodeAnswer(nil, events, reply))})
+func TestGoldenVectorsOfResponsesClients(t *testing.T) {
+	from(responses.Codec(), 13).Golden(t, *update)
 }
-
-// unescape lets a vector hold a carriage return as \CR and a byte order mark as
-// \BOM; \CUT at its end leaves out the empty line that would follow.
-func unescape(in string) []byte {
-	return []byte(strings.NewReplacer(`\CR`, "\r", `\BOM`, "\xEF\xBB\xBF").Replace(in))
-}
-
-func deriveStream(in string) []section {
-	stream := unescape(in)
-	if !strings.HasSuffix(in, "\\CUT") {
-		stream = append(stream, '\n', '\n')
-	}
-	stream = bytes.TrimSuffix(stream, []byte("\\CUT"))
-	probe := openai.Codec().NewProbe()
-	seen, p := probe.Feed(stream)
-	if seen == dialect.Prelude {
-		seen, p = probe.Close()
-	}
-	events := read(stream)
-	names := [...]string{"prelude", "content", "failure", "garbage"}
-	return []section{
-		{"probe", strings.TrimSpace(names[seen] + "\n" + showProblem(p))},
-		{"events", showEvents(events)},
-		{"written", string(write(events))},
-	}
-}
-
-func read(stream []byte) []llm.Event {
-	r := openai.Codec().NewReader()
-	return r.Close(r.Feed(nil, stream))
-}
-
-func write(events []llm.Event) []byte {
-	w := openai.Codec().NewWriter(reply)
-	var out []byte
-	for _, ev := range events {
-		out = w.Write(out, ev)
-	}
-	return w.Close(out)
-}
-
-// deriveError reads a status, header lines, an empty line and a body.
-func deriveError(in string) []section {
-	head, body, _ := strings.Cut(in, "\n\n")
-	lines := strings.Split(head, "\n")
-	status, err := strconv.Atoi(lines[0])
-	if err != nil {
-		return []section{{"broken vector", err.Error()}}
-	}
-	header := http.Header{}
-	for _, line := range lines[1:] {
-		name, value, _ := strings.Cut(line, ": ")
-		header.Set(name, value)
-	}
-	p := openai.DecodeError(status, header, []byte(body))
-	p.Attempts = []llm.Attempt{{Provider: "acme", Model: "m", Reason: "status", Status: status}}
-	return []section{
-		{"problem", showProblem(p)},
-		{"encoded", string(openai.EncodeError(p, "gen_1"))},
-	}
-}
+func TestGoldenVectorsOfGeminiClients(t *testing.T) { from(gemini.Codec(), 13).Golden(t, *update) }

@@ -86,14 +86,7 @@ func (o *object) media(k llm.PartKind, m *llm.Media) {
 		o.Begin("input_audio")
 		o.Text("data", m.Base64)
 		if m.Type != "" {
-			format := strings.TrimPrefix(m.Type, "audio/")
-			switch format {
-			case "mpeg":
-				format = "mp3"
-			case "wave", "x-wav":
-				format = "wav"
-			}
-			o.Text("format", format)
+			o.Text("format", audioFormat(m.Type))
 		}
 	default:
 		o.Begin("file")
@@ -105,6 +98,18 @@ func (o *object) media(k llm.PartKind, m *llm.Media) {
 		}
 	}
 	o.End()
+}
+
+// audioFormat is this dialect's word for a media type.
+func audioFormat(mediaType string) string {
+	format := strings.TrimPrefix(mediaType, "audio/")
+	switch format {
+	case "mpeg":
+		return "mp3"
+	case "wave", "x-wav":
+		return "wav"
+	}
+	return format
 }
 
 // reasoningDetail reads an element of reasoning_details, the form in which

@@ -1,9 +1,7 @@
 package openai
 
 import (
-	"cmp"
 	"strconv"
-	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
@@ -12,127 +10,161 @@ var roleNames = [...]string{
 	llm.System: "system", llm.Developer: "developer", llm.User: "user", llm.Assistant: "assistant", llm.ToolRole: "tool",
 }
 
+// piece is a part with its place in the client's request.
+type piece struct {
+	*llm.Part
+	message, index int
+}
+
+// turn is the path of the message that the piece is in.
+func (p *piece) turn() string { return turnPath(p.message) }
+
+func (p *piece) path() string { return turnPath(p.message) + ".content." + strconv.Itoa(p.index) }
+
+func turnPath(i int) string { return "messages." + strconv.Itoa(i) }
+
+// turn is a message whose parts are sorted by where this dialect has them.
+type turn struct {
+	*llm.Message
+	number                            int
+	thinking, content, calls, results []piece
+}
+
+func (e *requestEncoder) sort(i int) turn {
+	t := turn{Message: &e.r.Messages[i], number: i}
+	aside := 0
+	for j := range t.Parts {
+		p := piece{&t.Parts[j], i, j}
+		switch p.Kind {
+		case llm.Thinking:
+			t.thinking = append(t.thinking, p)
+			if e.own() {
+				aside++ // which is not part of the content there
+			}
+		case llm.Call:
+			t.calls = append(t.calls, p)
+		case llm.Result:
+			t.results = append(t.results, p)
+		default:
+			p.index -= aside
+			t.content = append(t.content, p)
+		}
+	}
+	return t
+}
+
 // messages writes all messages. Each tool result is a message of its own here
-// and must directly follow the calls. Media in a result, which OpenAI's tool
-// messages cannot hold, comes in a user message behind the results.
+// and must directly follow the calls, so what else such turns hold comes in a
+// user message behind the last result. So does media in a result, which
+// OpenAI's tool messages cannot hold.
 func (e *requestEncoder) messages() {
 	e.BeginArray("messages")
-	var media []llm.Part
+	e.schemaNote()
+	var behind []piece
 	for i := range e.r.Messages {
-		m := &e.r.Messages[i]
-		path := "messages." + strconv.Itoa(i)
-		rest := *m
-		rest.Parts = nil
-		for j := range m.Parts {
-			p := &m.Parts[j]
-			if p.Kind != llm.Result {
-				rest.Parts = append(rest.Parts, *p)
-				continue
-			}
-			media = append(media, e.result(path, m, p)...)
+		t := e.sort(i)
+		if len(t.results) == 0 {
+			e.message(&t)
+			continue
 		}
-		next := i+1 == len(e.r.Messages) || e.r.Messages[i+1].Role != llm.ToolRole
-		if len(media) > 0 && next {
-			if m.Role == llm.User {
-				rest.Parts = append(media, rest.Parts...)
-			} else {
-				e.message(path, &llm.Message{Role: llm.User, Parts: media})
-			}
-			media = nil
+		for j := range t.results {
+			behind = append(behind, e.result(&t, &t.results[j])...)
 		}
-		if rest.Role == llm.ToolRole {
-			rest.Role = llm.User
-		}
-		if len(rest.Parts) > 0 || len(m.Parts) == 0 {
-			e.message(path, &rest)
+		behind = append(behind, t.content...)
+		if len(behind) > 0 && !e.answers(i+1) {
+			e.message(&turn{Message: &llm.Message{Role: llm.User}, number: i, content: behind})
+			behind = nil
 		}
 	}
 	e.EndArray()
 }
 
+// answers tells whether message i holds tool results.
+func (e *requestEncoder) answers(i int) bool {
+	if i >= len(e.r.Messages) {
+		return false
+	}
+	for j := range e.r.Messages[i].Parts {
+		if e.r.Messages[i].Parts[j].Kind == llm.Result {
+			return true
+		}
+	}
+	return false
+}
+
 // result writes a tool message and returns the result's media.
-func (e *requestEncoder) result(path string, m *llm.Message, p *llm.Part) (media []llm.Part) {
-	r, hoist := p.Result, e.t.Genuine || e.r.Dialect != llm.OpenAI
-	e.Open()
-	e.Text("role", "tool")
-	e.Text("tool_call_id", r.ID)
-	var texts []llm.Part
+func (e *requestEncoder) result(t *turn, p *piece) (media []piece) {
+	r, hoist := p.Result, e.t.Genuine || !e.own()
+	var texts []piece
 	for i := range r.Parts {
-		if hoist && isMedia(r.Parts[i].Kind) {
-			media = append(media, r.Parts[i])
+		in := piece{&r.Parts[i], p.message, p.index}
+		if hoist && isMedia(in.Kind) {
+			media = append(media, in)
 			continue
 		}
-		texts = append(texts, r.Parts[i])
+		texts = append(texts, in)
 	}
-	if len(texts) == 0 {
+	e.Open()
+	e.Text("role", "tool")
+	e.Text("tool_call_id", e.callID(r.ID))
+	if !e.content(texts) {
 		e.Text("content", "")
-	} else {
-		e.content(path, texts)
 	}
-	e.TextIf("name", r.Name)
-	if m.Role == llm.ToolRole {
-		e.messageExtras(path, m)
+	if e.own() { // others repeat the name of the call
+		e.TextIf("name", r.Name)
 	}
-	if p.Cache != nil && !e.refused(path+".cache_control") {
+	e.messageExtras(t)
+	if len(p.Extra) > 0 {
+		e.more(p.Extra, "", p.path())
+	}
+	if p.Cache != nil && !e.refused(p.path()+".cache_control") {
 		e.Raw("cache_control", p.Cache)
 	}
 	if r.Error {
-		e.drop(path + ".is_error")
+		e.drop(p.turn() + ".is_error")
 	}
 	e.End()
 	return media
 }
 
-// message writes a message without tool results.
-func (e *requestEncoder) message(path string, m *llm.Message) {
-	var thinking, content, calls []llm.Part
-	for _, p := range m.Parts {
-		switch p.Kind {
-		case llm.Thinking:
-			thinking = append(thinking, p)
-		case llm.Call:
-			calls = append(calls, p)
-		default:
-			content = append(content, p)
-		}
-	}
-	refusal := ""
+// message writes a message without tool results. One of another dialect of
+// which nothing is left is left out.
+func (e *requestEncoder) message(t *turn) {
+	content, refusal := t.content, ""
 	if n := len(content); n > 0 {
-		if last := content[n-1]; last.Kind == llm.RefusalText && last.Cache == nil && len(last.Extra) == 0 && last.Text != "" {
+		if last := &content[n-1]; last.Kind == llm.RefusalText && last.Cache == nil && len(last.Extra) == 0 && last.Text != "" {
 			refusal, content = last.Text, content[:n-1]
 		}
 	}
-	role := m.Role
-	if role == llm.Developer && e.q.SystemRole {
+	role := t.Role
+	switch {
+	case role == llm.Developer && e.q.SystemRole:
 		role = llm.System
+	case role == llm.ToolRole:
+		role = llm.User
 	}
+	from := len(e.B)
 	e.Open()
 	e.Text("role", roleNames[role])
-	e.TextIf("name", m.Name)
-	e.thinking(path, m, thinking)
+	e.TextIf("name", t.Name)
+	empty := len(e.B)
+	e.thinking(t)
 	switch {
-	case len(content) > 0:
-		e.content(path, content)
-	case m.Role == llm.Assistant: // some providers insist on the member
-		e.Raw("content", []byte("null"))
+	case e.content(content):
+	case role == llm.Assistant && (e.own() || len(e.B) > empty || refusal != "" || len(t.calls) > 0):
+		e.Raw("content", []byte("null")) // some providers insist on the member
 	}
 	e.TextIf("refusal", refusal)
-	if len(calls) > 0 {
-		e.BeginArray("tool_calls")
-		for i := range calls {
-			e.callPart(path+".tool_calls", &calls[i])
-		}
-		e.EndArray()
+	e.calls(t.calls)
+	if len(e.B) == empty && !e.own() {
+		e.messageExtras(t) // which names them
+		e.B = e.B[:from]
+		return
 	}
-	e.messageExtras(path, m)
-	for i := range content {
-		if s := content[i].Thought; s != nil && !e.refused(path+".extra_content") {
-			e.signed(s)
-			break
-		}
-	}
-	if n := len(m.Parts); n > 0 {
-		if last := &m.Parts[n-1]; last.Cache != nil && besideParts[last.Kind] && !e.refused(path+".cache_control") {
+	e.messageExtras(t)
+	e.signature(content)
+	if n := len(t.Parts); n > 0 {
+		if last := &t.Parts[n-1]; last.Cache != nil && besideParts[last.Kind] && !e.refused(turnPath(t.number)+".cache_control") {
 			e.Raw("cache_control", last.Cache)
 		}
 	}
@@ -142,119 +174,77 @@ func (e *requestEncoder) message(path string, m *llm.Message) {
 // besideParts are the kinds whose cache breakpoint stands in the message.
 var besideParts = map[llm.PartKind]bool{llm.Call: true, llm.Thinking: true, llm.OpaquePart: true}
 
-func (e *requestEncoder) messageExtras(path string, m *llm.Message) {
-	for i := range m.Extra {
-		x := &m.Extra[i]
+// genuineExtras are members of messages that OpenAI's API has.
+var genuineExtras = map[string]bool{"audio": true, "function_call": true, "tool_call_id": true}
+
+func (e *requestEncoder) messageExtras(t *turn) {
+	for i := range t.Extra {
+		x := &t.Extra[i]
 		switch {
 		case x.Dialect != llm.OpenAI:
-			e.drop(path + "." + x.Name)
-		case x.Name == "audio" || x.Name == "function_call" || x.Name == "tool_call_id" || !e.refused(path+"."+x.Name):
+			e.drop(turnPath(t.number) + "." + dotted(x.Name))
+		case x.Name == reasoningContent || x.Name == reasoningText: // thinking writes them
+		case genuineExtras[x.Name] || !e.refused(turnPath(t.number)+"."+x.Name):
 			e.Raw(x.Name, x.Value)
 		}
 	}
 }
 
-// thinking writes reasoning that goes back to its provider: with signatures as
-// reasoning_details, bare text as reasoning_content, unless the message came
-// with that text under names of its own, which follow as extras.
-func (e *requestEncoder) thinking(path string, m *llm.Message, parts []llm.Part) {
-	if len(parts) == 0 || e.refused(path+".reasoning") {
-		return
-	}
-	if e.q.ReasoningText == asNothing {
-		e.drop(path + ".reasoning")
-		return
-	}
-	named := m.Extra.Get(llm.OpenAI, reasoningContent) != nil || m.Extra.Get(llm.OpenAI, reasoningText) != nil
-	var plain strings.Builder
-	detailed := false
-	for i := range parts {
-		if parts[i].Thought == nil {
-			plain.WriteString(parts[i].Text)
-		} else {
-			detailed = true
-		}
-	}
-	if !named && (plain.Len() > 0 || !detailed) {
-		e.Text(cmp.Or(e.q.ReasoningText, reasoningContent), plain.String())
-	}
-	if !detailed {
-		return
-	}
-	e.BeginArray("reasoning_details")
-	for i := range parts {
-		if p := &parts[i]; p.Thought != nil {
-			e.detail(p.Text, p.Thought, p.Extra)
-		}
-	}
-	e.EndArray()
-}
-
-// content writes one plain text as a string, everything else as parts.
-func (e *requestEncoder) content(path string, parts []llm.Part) {
-	if len(parts) == 1 {
-		if p := &parts[0]; p.Kind == llm.Text && p.Cache == nil && len(p.Extra) == 0 {
-			e.Text("content", p.Text)
+// signature writes that of a text, of which a message has room for one.
+func (e *requestEncoder) signature(content []piece) {
+	for i := range content {
+		if p := &content[i]; p.Thought != nil && e.takes(p) {
+			e.signed(p.Thought)
 			return
 		}
 	}
-	if text, ok := joined(parts); ok && e.q.TextOnly {
-		e.Text("content", text)
+}
+
+// takes tells whether the target takes the signature of a part, and names it if
+// not: only Google's compatible API knows them, and only Gemini's.
+func (e *requestEncoder) takes(p *piece) bool {
+	foreign := p.Thought.Signature == "" || p.Thought.Format != "" && p.Thought.Format != llm.FormatGemini
+	if foreign || e.closed() || e.q.ReasoningText == asNothing {
+		e.drop(p.turn() + ".reasoning")
+		return false
+	}
+	return true
+}
+
+func (e *requestEncoder) calls(calls []piece) {
+	if len(calls) == 0 {
 		return
 	}
-	e.BeginArray("content")
-	for i := range parts {
-		e.part(path+".content", &parts[i])
+	e.BeginArray("tool_calls")
+	for i := range calls {
+		e.callPart(&calls[i], i)
 	}
 	e.EndArray()
 }
 
-func (e *requestEncoder) part(path string, p *llm.Part) {
-	if p.Kind == llm.OpaquePart {
-		if raw := p.Extra.Get(llm.OpenAI, "part"); raw != nil {
-			e.Element(raw)
-		} else {
-			e.drop(path)
-		}
-		return
-	}
-	e.Open()
-	switch p.Kind {
-	case llm.Text:
-		e.Text("type", "text")
-		e.Text("text", p.Text)
-	case llm.RefusalText:
-		e.Text("type", "refusal")
-		e.Text("refusal", p.Text)
-	case llm.Image, llm.Audio, llm.File:
-		e.Text("type", mediaTypes[p.Kind])
-		e.media(p.Kind, p.Media)
-	}
-	e.more(p.Extra, "", path)
-	if p.Cache != nil && !e.refused(path+".cache_control") {
-		e.Raw("cache_control", p.Cache)
-	}
-	e.End()
-}
-
-var mediaTypes = map[llm.PartKind]string{llm.Image: "image_url", llm.Audio: "input_audio", llm.File: "file"}
-
-func (e *requestEncoder) callPart(path string, p *llm.Part) {
+func (e *requestEncoder) callPart(p *piece, number int) {
 	c := p.Call
-	kind, args := "function", "arguments"
+	kind, name, args := "function", "arguments", c.Args
 	if c.Custom {
-		kind, args = "custom", "input"
+		kind, name = "custom", "input"
+	} else if args == "" {
+		args = "{}" // which providers parse
 	}
 	e.Open()
-	e.Text("id", c.ID)
+	e.Text("id", e.callID(c.ID))
 	e.Text("type", kind)
 	e.Begin(kind)
 	e.Text("name", c.Name)
-	e.Text(args, c.Args)
-	e.more(p.Extra, inFunction, path)
-	e.End()
-	e.more(p.Extra, "", path)
-	if p.Thought != nil && !e.refused(path+".extra_content") {
+	e.Text(name, args)
+	if len(p.Extra) == 0 {
+		e.End()
+	} else {
+		path := p.turn() + ".tool_calls." + strconv.Itoa(number)
+		e.more(p.Extra, inFunction, path)
+		e.End()
+		e.more(p.Extra, "", path)
+	}
+	if p.Thought != nil && e.takes(p) {
 		e.signed(p.Thought)
 	}
 	e.End()

@@ -13,31 +13,40 @@ func (s *scanner) needs() (n llm.Needs) {
 	switch string(w.Key()) {
 	case "messages":
 		return s.messageNeeds()
-	case "seed":
-		s.e.Uses |= dialect.UsesSeed
 	case "tool_choice":
-		if raw := w.Value(); string(raw) == `"required"` {
+		if w.Kind() == scan.Object || string(w.Value()) == `"required"` {
 			s.e.Uses |= dialect.UsesRequiredTool
 		}
-	case "tools", "functions":
+	case "tools":
+		for ok := w.Array(); ok && w.Element(); n = llm.NeedTools {
+			s.members(toolMembers, functionMembers)
+		}
+	case "functions":
 		for ok := w.Array(); ok && w.Element(); {
 			n = llm.NeedTools
 		}
 	case "response_format":
 		for ok := w.Object(); ok && w.Member(); {
 			if string(w.Key()) == "type" {
-				n = formatNeeds(w.Value())
+				kind := w.Value()
+				n = formatNeeds(kind)
+				if n == llm.NeedJSONSchema || string(kind) == `"json"` {
+					s.e.Uses |= dialect.UsesSchema
+				}
 			}
-		}
-		if n == llm.NeedJSONSchema {
-			s.e.Uses |= dialect.UsesSchema
 		}
 	case "reasoning_effort":
 		s.e.Uses |= dialect.UsesReasoning
 		if raw := w.Value(); !scan.IsNull(raw) && string(raw) != `"none"` {
 			return llm.NeedReasoning
 		}
-	case "reasoning", "thinking", "enable_thinking":
+	case "enable_thinking", "thinking_budget":
+		s.e.Uses |= dialect.UsesReasoning
+		raw := w.Value()
+		if budget, _ := scan.Int(raw); string(raw) == "true" || budget > 0 {
+			return llm.NeedReasoning
+		}
+	case "reasoning", "thinking":
 		s.e.Uses |= dialect.UsesReasoning
 		if reasons(w) {
 			return llm.NeedReasoning
@@ -89,24 +98,92 @@ func reasons(w *scan.Walk) (wanted bool) {
 	return wanted
 }
 
-// messageNeeds looks at messages[].content[].type.
+// messageNeeds looks at roles, the kinds of parts, and thinking of earlier
+// turns.
 func (s *scanner) messageNeeds() (n llm.Needs) {
 	w := &s.w
 	for ok := w.Array(); ok && w.Element(); {
+		thinks, calls := false, false
 		for ok := w.Object(); ok && w.Member(); {
 			switch string(w.Key()) {
 			case "role":
 				if string(w.Value()) == `"developer"` {
 					s.e.Uses |= dialect.UsesDeveloper
 				}
-			case "reasoning_content", "reasoning", "reasoning_details":
-				s.e.Uses |= dialect.UsesThoughts
 			case "content":
 				n |= s.contentNeeds()
+			case "reasoning_content":
+				s.e.Uses |= dialect.UsesThoughts | dialect.UsesReasoningContent | dialect.UsesUnknown
+				thinks = thinks || !scan.IsNull(w.Value())
+			case "reasoning":
+				s.e.Uses |= dialect.UsesThoughts | dialect.UsesReasoningText | dialect.UsesUnknown
+				thinks = thinks || !scan.IsNull(w.Value())
+			case "reasoning_details":
+				s.e.Uses |= dialect.UsesThoughts | dialect.UsesReasoningDetails | dialect.UsesUnknown
+			case "extra_content":
+				s.e.Uses |= dialect.UsesThoughts | dialect.UsesUnknown
+			case "tool_calls":
+				for ok := w.Array(); ok && w.Element(); calls = true {
+					s.members(callMembers, functionMembers)
+				}
+			case "tool_call_id":
+				s.callID(w.Value())
+			case "name", "refusal", "audio", "function_call":
+			default:
+				s.e.Uses |= dialect.UsesUnknown
 			}
+		}
+		if calls && !thinks {
+			s.e.Uses |= dialect.UsesThoughtlessCall
 		}
 	}
 	return n
+}
+
+// Members that OpenAI's documentation has.
+var (
+	toolMembers     = []string{"type", "function", "custom"}
+	callMembers     = []string{"id", "type", "function", "custom"}
+	functionMembers = []string{"name", "description", "parameters", "strict", "arguments"}
+	partMembers     = []string{"type", "text", "refusal", "image_url", "input_audio", "file", "prompt_cache_breakpoint"}
+)
+
+// members notes whether an object, or the function in it, has others than these.
+func (s *scanner) members(known, ofFunction []string) {
+	w := &s.w
+	for ok := w.Object(); ok && w.Member(); {
+		switch key := w.Key(); {
+		case string(key) == "function":
+			for ok := w.Object(); ok && w.Member(); {
+				s.known(ofFunction)
+			}
+		case string(key) == "extra_content":
+			s.e.Uses |= dialect.UsesThoughts | dialect.UsesUnknown
+		case string(key) == "id":
+			s.known(known)
+			s.callID(w.Value())
+		default:
+			s.known(known)
+		}
+	}
+}
+
+// callID notes an id that is not short.
+func (s *scanner) callID(raw []byte) {
+	if scan.KindOf(raw) == scan.String && !isShort(raw[1:len(raw)-1]) {
+		s.e.Uses |= dialect.UsesLongID
+	}
+}
+
+// known notes whether the current member is none of these.
+func (s *scanner) known(names []string) {
+	key := s.w.Key()
+	for _, name := range names {
+		if string(key) == name {
+			return
+		}
+	}
+	s.e.Uses |= dialect.UsesUnknown
 }
 
 func (s *scanner) contentNeeds() (n llm.Needs) {
@@ -116,6 +193,8 @@ func (s *scanner) contentNeeds() (n llm.Needs) {
 		for ok := w.Object(); ok && w.Member(); {
 			if string(w.Key()) == "type" {
 				n |= partNeed(w.Value())
+			} else {
+				s.known(partMembers)
 			}
 		}
 	}

@@ -1,7 +1,10 @@
 package openai
 
 import (
+	"slices"
+
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
 
@@ -58,10 +61,15 @@ func editsFor(body []byte, e *dialect.Envelope, t dialect.Target) (list edits) {
 			list.add(edit{Span: withComma(body, e.Spans[i], model)})
 		}
 	}
-	if t.AddUsage && e.Stream && !e.WantsUsage && (t.Quirks == nil || !t.Quirks.NoStreamOptions) {
+	if t.AddUsage && e.Stream && !e.WantsUsage && takesOptions(t.Quirks) {
 		list.add(askUsage(body, e))
 	}
 	return list
+}
+
+// takesOptions tells whether a provider can be asked for usage.
+func takesOptions(q *llm.Quirks) bool {
+	return q == nil || !q.NoStreamOptions && !slices.Contains(q.Refuses, "stream_options")
 }
 
 // append writes what the edit puts in place of its span.

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
@@ -16,6 +17,10 @@ const (
 	asEnableThinking = "enable_thinking"
 	asNothing        = "none"
 )
+
+// wishes are the members other than reasoning_effort in which clients ask for
+// thinking.
+var wishes = [...]string{"reasoning", "thinking", "enable_thinking", "thinking_budget"}
 
 // limitName is the member for the limit of output. OpenAI refuses max_tokens
 // for models that reason; most others know only that.
@@ -37,7 +42,7 @@ func (e *requestEncoder) quirkyReasoning() bool {
 	if form == "" || form == asEffort {
 		return false
 	}
-	member := map[string]string{asObject: "reasoning", asThinking: "thinking"}[form]
+	member := map[string]string{asObject: "reasoning", asThinking: "thinking", asEnableThinking: "enable_thinking"}[form]
 	if member != "" && e.r.Extra.Get(llm.OpenAI, member) != nil {
 		return true // rest writes it
 	}
@@ -52,6 +57,9 @@ func (e *requestEncoder) quirkyReasoning() bool {
 		switch {
 		case g.Budget.Set() && limited:
 			e.Integer("max_tokens", budget)
+		case g.EffortWord() == "max" && !e.own():
+			e.drop("reasoning.effort")
+			e.Text("effort", "xhigh")
 		case g.EffortWord() != "":
 			e.Text("effort", g.EffortWord())
 		}
@@ -59,6 +67,7 @@ func (e *requestEncoder) quirkyReasoning() bool {
 			e.Truth("exclude", hidden)
 		}
 		e.End()
+		return true
 	case asThinking:
 		e.Begin("thinking")
 		e.Text("type", map[bool]string{true: "enabled", false: "disabled"}[wanted])
@@ -71,7 +80,9 @@ func (e *requestEncoder) quirkyReasoning() bool {
 		}
 	default:
 		e.drop("reasoning")
+		return true
 	}
+	e.unshown()
 	return true
 }
 
@@ -96,11 +107,18 @@ func (e *requestEncoder) foreignReasoning(name string) bool {
 	return false
 }
 
+// schemaless tells whether the provider knows no response format of a schema.
+func (e *requestEncoder) schemaless() bool {
+	return e.q.Schema == "json_object" || e.q.Schema == asNothing
+}
+
 // emulates tells whether the output's schema is asked for through a tool: the
-// provider knows none, and has no other tool to confuse it with.
+// provider knows none otherwise, has no other tool to confuse it with, and can
+// be made to call it, which providers refuse while the model thinks.
 func (e *requestEncoder) emulates() bool {
-	return e.r.Format.Kind == llm.FormatJSONSchema && (e.q.Schema == "json_object" || e.q.Schema == asNothing) &&
-		len(e.r.Tools) == 0 && len(e.r.Format.Schema) > 0
+	f := &e.r.Format
+	return f.Kind == llm.FormatJSONSchema && len(f.Schema) > 0 && e.schemaless() && len(e.r.Tools) == 0 &&
+		e.q.RequiredTool != anyChoice && (e.q.Reasoning != asThinking || !e.r.Reasoning.Wanted())
 }
 
 // schemaTool writes the tool whose arguments are the answer, and forces it.
@@ -111,42 +129,25 @@ func (e *requestEncoder) schemaTool() {
 	e.Text("type", "function")
 	e.Begin("function")
 	e.Text("name", dialect.SchemaTool)
-	description := f.Description
-	if description == "" {
-		description = "Give the answer."
-	}
-	e.Text("description", description)
+	e.Text("description", cmp.Or(f.Description, "Give the answer."))
 	e.Raw("parameters", f.Schema)
 	e.End()
 	e.End()
 	e.EndArray()
-	e.Begin("tool_choice")
-	e.Text("type", "function")
-	e.Begin("function")
-	e.Text("name", dialect.SchemaTool)
-	e.End()
-	e.End()
+	e.namedTool(dialect.SchemaTool)
 }
 
-// plainSchema asks for JSON of no schema where a schema cannot be asked for.
-func (e *requestEncoder) plainSchema() {
-	e.drop("response_format.json_schema")
-	if e.q.Schema == "json_object" {
-		e.Begin("response_format")
-		e.Text("type", "json_object")
-		e.End()
+// schemaNote tells the model in words of a schema that cannot be asked for. It
+// also says "JSON", which providers demand beside the format json_object.
+func (e *requestEncoder) schemaNote() {
+	f := &e.r.Format
+	if f.Kind != llm.FormatJSONSchema || len(f.Schema) == 0 || !e.schemaless() || e.emulates() {
+		return
 	}
-}
-
-// joined is the text of parts that are nothing but text.
-func joined(parts []llm.Part) (text string, ok bool) {
-	for i := range parts {
-		if parts[i].Kind != llm.Text {
-			return "", false
-		}
-		text += parts[i].Text
-	}
-	return text, true
+	e.Open()
+	e.Text("role", "system")
+	e.Text("content", "Give the answer as JSON of this schema, and nothing else:\n"+string(f.Schema))
+	e.End()
 }
 
 // without takes out the top-level members that a provider refuses.
@@ -172,27 +173,23 @@ func (e *requestEncoder) without(from int, refused []string) {
 // Google's own compatible API carries thought signatures:
 // {"google":{"thought_signature":"…"}}. False for anything else.
 func signature(raw []byte) (*llm.Thought, bool) {
-	var text string
-	members := 0
-	w := scan.Over(raw)
-	for ok := w.Object(); ok && w.Member(); members++ {
-		if string(w.Key()) != "google" {
-			return nil, false
-		}
-		for ok := w.Object(); ok && w.Member(); members++ {
-			if string(w.Key()) != "thought_signature" {
-				return nil, false
-			}
-			var plain bool
-			if text, plain = scan.Text(w.Value()); !plain {
-				return nil, false
-			}
-		}
-	}
-	return &llm.Thought{Signature: text, Format: llm.FormatGemini}, members == 2 && text != ""
+	text, ok := scan.Text(only(only(raw, "google"), "thought_signature"))
+	return &llm.Thought{Signature: text, Format: llm.FormatGemini}, ok && text != ""
 }
 
-// signed writes the signature of a call or text; other vendors sign neither.
+// only is the value of an object's one member if it has that name, else nil.
+func only(object []byte, name string) (value []byte) {
+	w := scan.Over(object)
+	for n, ok := 0, w.Object(); ok && w.Member(); n++ {
+		if n > 0 || string(w.Key()) != name {
+			return nil
+		}
+		value = w.Value()
+	}
+	return value
+}
+
+// signed writes the signature of a call or text; vendors but Google sign neither.
 func (o *object) signed(t *llm.Thought) {
 	if t == nil || t.Signature == "" || t.Format != "" && t.Format != llm.FormatGemini {
 		return

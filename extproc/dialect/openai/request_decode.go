@@ -100,9 +100,10 @@ func (d *requestDecoder) sampling(key string, raw []byte) bool {
 }
 
 // shape reads the response format and how much to reason. Reasoning is asked
-// for in three ways: reasoning_effort (OpenAI), a reasoning object (aggregators)
-// and a thinking object (DeepSeek, GLM, Kimi). The objects are kept as Extra,
-// too, because they can say more than the neutral model.
+// for in four ways: reasoning_effort (OpenAI), a reasoning object (aggregators),
+// a thinking object (DeepSeek, GLM, Kimi) and enable_thinking with
+// thinking_budget (Qwen). All but the first are kept as Extra, too, because
+// they can say more than the neutral model.
 func (d *requestDecoder) shape(key string, raw []byte) bool {
 	g := &d.r.Reasoning
 	switch key {
@@ -137,6 +138,16 @@ func (d *requestDecoder) shape(key string, raw []byte) bool {
 				g.Summary = d.OptText(path, value)
 			}
 		})
+		d.r.Extra = append(d.r.Extra, extra(key, raw))
+	case "enable_thinking":
+		if on, ok := scan.Truth(raw); ok {
+			g.Enabled = llm.Some(on)
+		}
+		d.r.Extra = append(d.r.Extra, extra(key, raw))
+	case "thinking_budget":
+		if n, ok := scan.Int(raw); ok && n >= 0 && n <= maxTokens {
+			g.Budget = llm.Some(n)
+		}
 		d.r.Extra = append(d.r.Extra, extra(key, raw))
 	default:
 		return false

@@ -1,9 +1,10 @@
 package openai
 
 import (
-	"strconv"
 	"cmp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
@@ -14,6 +15,10 @@ import (
 // say is named in dropped; extensions of compatible providers (reasoning that
 // goes back, cache breakpoints, top_k, members unknown here) are left out and
 // named where the target is OpenAI itself, which refuses them.
+//
+// Requests of other dialects are fitted to what OpenAI and its compatible
+// providers demand (names, ids, the number of stop sequences); of those of this
+// dialect that is the provider's to judge.
 func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []string, *llm.Problem) {
 	e := requestEncoder{object: newObject(dst), r: r, t: t}
 	if t.Quirks != nil {
@@ -31,7 +36,7 @@ func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []stri
 	if len(e.q.Refuses) > 0 {
 		e.without(len(dst), e.q.Refuses)
 	}
-	return e.B, e.dropped, nil
+	return e.B, e.dropped, e.problem
 }
 
 type requestEncoder struct {
@@ -40,7 +45,14 @@ type requestEncoder struct {
 	t       dialect.Target
 	q       llm.Quirks
 	dropped []string
+	problem *llm.Problem // the first part that the target cannot take
 }
+
+// own tells whether the client speaks this dialect.
+func (e *requestEncoder) own() bool { return e.r.Dialect == llm.OpenAI }
+
+// closed tells whether the target refuses what is not OpenAI's own.
+func (e *requestEncoder) closed() bool { return e.t.Genuine || e.q.Closed }
 
 func (e *requestEncoder) drop(path string) {
 	if !slices.Contains(e.dropped, path) {
@@ -50,12 +62,14 @@ func (e *requestEncoder) drop(path string) {
 
 // refused tells whether an extension cannot be sent, and names it then.
 func (e *requestEncoder) refused(path string) bool {
-	closed := e.t.Genuine || e.q.Closed
-	if closed {
+	if e.closed() {
 		e.drop(path)
 	}
-	return closed
+	return e.closed()
 }
+
+// dotted is the path that an extra's name stands for.
+func dotted(name string) string { return strings.ReplaceAll(name, "/", ".") }
 
 // more writes the extras of a part or tool; at is where they lie in the
 // request.
@@ -65,79 +79,11 @@ func (e *requestEncoder) more(list llm.Extras, in, at string) {
 		name, ok := lies(x, in)
 		switch {
 		case x.Dialect != llm.OpenAI:
-			e.drop(at + "." + x.Name)
+			e.drop(at + "." + dotted(x.Name))
 		case ok && (name == "prompt_cache_breakpoint" || !e.refused(at+"."+name)):
 			e.Raw(name, x.Value)
 		}
 	}
-}
-
-func (e *requestEncoder) tools() {
-	if e.emulates() {
-		e.schemaTool()
-		return
-	}
-	from := len(e.B)
-	e.BeginArray("tools")
-	empty := len(e.B)
-	for i := range e.r.Tools {
-		e.tool("tools."+strconv.Itoa(i), &e.r.Tools[i])
-	}
-	if len(e.B) == empty {
-		e.B = e.B[:from] // the API refuses an empty list
-	} else {
-		e.EndArray()
-	}
-	if len(e.B) == from && (e.t.Genuine || e.r.Dialect != llm.OpenAI) {
-		return // OpenAI refuses a choice among no tools
-	}
-	switch c := &e.r.ToolChoice; c.Mode {
-	case llm.ChoiceAuto, llm.ChoiceNone, llm.ChoiceRequired:
-		word := choiceWords[c.Mode]
-		if c.Mode == llm.ChoiceRequired && e.q.RequiredTool != "" {
-			word = e.q.RequiredTool
-		}
-		e.Text("tool_choice", word)
-	case llm.ChoiceNamed:
-		e.Begin("tool_choice")
-		e.Text("type", "function")
-		e.Begin("function")
-		e.Text("name", c.Name)
-		e.End()
-		e.End()
-	case llm.ChoiceOpaque:
-		if raw := c.Extra.Get(llm.OpenAI, "tool_choice"); raw != nil {
-			e.Raw("tool_choice", raw)
-		} else {
-			e.drop("tool_choice")
-		}
-	}
-	e.OptTruth("parallel_tool_calls", e.r.ParallelToolCalls)
-}
-
-func (e *requestEncoder) tool(path string, t *llm.Tool) {
-	if t.Name == "" {
-		if raw := t.Extra.Get(llm.OpenAI, "tool"); raw != nil {
-			e.Element(raw)
-		} else {
-			e.drop(path)
-		}
-		return
-	}
-	e.Open()
-	e.Text("type", "function")
-	e.Begin("function")
-	e.Text("name", t.Name)
-	e.TextIf("description", t.Description)
-	e.RawIf("parameters", t.Schema)
-	e.OptTruth("strict", t.Strict)
-	e.more(t.Extra, inFunction, path)
-	e.End()
-	e.more(t.Extra, "", path)
-	if t.Cache != nil && !e.refused(path + ".cache_control") {
-		e.Raw("cache_control", t.Cache)
-	}
-	e.End()
 }
 
 func (e *requestEncoder) sampling() {
@@ -151,130 +97,35 @@ func (e *requestEncoder) sampling() {
 	e.OptNumber("frequency_penalty", r.FrequencyPenalty)
 	e.OptNumber("presence_penalty", r.PresencePenalty)
 	e.OptInt(cmp.Or(e.q.Seed, "seed"), r.Seed)
-	switch len(r.Stop) {
-	case 0:
-	case 1:
-		e.Text("stop", r.Stop[0])
-	default:
-		e.BeginArray("stop")
-		for _, s := range r.Stop {
-			e.Comma()
-			e.B = scan.AppendQuoted(e.B, s)
-		}
-		e.EndArray()
-	}
+	e.stop()
 	e.OptInt("n", r.N)
 	e.OptTruth("logprobs", r.Logprobs)
 	e.OptInt("top_logprobs", r.TopLogprobs)
 }
 
-// shape writes response format and reasoning.
-func (e *requestEncoder) shape() {
-	switch f := &e.r.Format; f.Kind {
-	case llm.FormatText, llm.FormatJSON:
-		e.Begin("response_format")
-		if f.Kind == llm.FormatText {
-			e.Text("type", "text")
-		} else {
-			e.Text("type", "json_object")
-		}
-		e.End()
-	case llm.FormatJSONSchema:
-		if e.emulates() {
-			break
-		}
-		if e.q.Schema != "" && e.q.Schema != "json_schema" {
-			e.plainSchema()
-			break
-		}
-		e.Begin("response_format")
-		e.Text("type", "json_schema")
-		e.Begin("json_schema")
-		if f.Name == "" && e.r.Dialect != llm.OpenAI {
-			e.Text("name", "answer") // which OpenAI requires
-		}
-		e.TextIf("name", f.Name)
-		e.TextIf("description", f.Description)
-		e.RawIf("schema", f.Schema)
-		e.OptTruth("strict", f.Strict)
-		e.extras(f.Extra, "")
-		e.End()
-		e.End()
-	case llm.FormatOpaque:
-		if raw := f.Extra.Get(llm.OpenAI, "response_format"); raw != nil {
-			e.Raw("response_format", raw)
-		} else {
-			e.drop("response_format")
-		}
-	}
-	e.reasoning()
-}
+// maxStop is how many stop sequences OpenAI takes.
+const maxStop = 4
 
-// reasoning writes reasoning_effort, unless an object of the client's that goes
-// along says the same. A budget or a bare switch becomes an effort and is named
-// as dropped, since an effort is coarser.
-func (e *requestEncoder) reasoning() {
-	if e.quirkyReasoning() {
-		return
-	}
-	g := &e.r.Reasoning
-	effort, told := g.Effort.Get()
-	for _, name := range [...]string{"reasoning", "thinking"} {
-		raw := e.r.Extra.Get(llm.OpenAI, name)
-		if raw == nil || e.t.Genuine {
-			continue
+func (e *requestEncoder) stop() {
+	list := e.r.Stop
+	if len(list) > maxStop && e.t.Genuine && !e.own() {
+		for i := maxStop; i < len(list); i++ {
+			e.drop("stop." + strconv.Itoa(i))
 		}
-		if !told || hasMember(raw, "effort") {
-			return
+		list = list[:maxStop]
+	}
+	switch len(list) {
+	case 0:
+	case 1:
+		e.Text("stop", list[0])
+	default:
+		e.BeginArray("stop")
+		for _, s := range list {
+			e.Comma()
+			e.B = scan.AppendQuoted(e.B, s)
 		}
+		e.EndArray()
 	}
-	budget, limited := g.Budget.Get()
-	switch {
-	case told:
-	case limited:
-		effort = effortOf(budget)
-		e.drop("reasoning.budget")
-	case g.Enabled.Set() && !g.Enabled.Or(true):
-		effort = "none"
-	}
-	if told || effort != "" {
-		e.Text("reasoning_effort", effort)
-	}
-	if e.r.Extra.Get(llm.OpenAI, "reasoning") != nil {
-		return // goes along, or is named as a whole
-	}
-	if g.Summary.Set() {
-		e.drop("reasoning.summary")
-	}
-	if g.Hidden.Set() {
-		e.drop("reasoning.hidden")
-	}
-}
-
-// effortOf is the effort whose usual share of thinking comes near a budget in
-// tokens.
-func effortOf(budget int64) string {
-	switch {
-	case budget <= 0:
-		return "none"
-	case budget <= 1024:
-		return "minimal"
-	case budget <= 4096:
-		return "low"
-	case budget <= 16384:
-		return "medium"
-	}
-	return "high"
-}
-
-func hasMember(raw []byte, name string) (found bool) {
-	w := scan.Over(raw)
-	for ok := w.Object(); ok && w.Member(); {
-		if string(w.Key()) == name && !scan.IsNull(w.Value()) {
-			found = true
-		}
-	}
-	return found
 }
 
 func (e *requestEncoder) stream() {
@@ -313,10 +164,26 @@ var genuineMembers = map[string]bool{
 	"safety_identifier": true, "service_tier": true, "store": true, "verbosity": true, "web_search_options": true,
 }
 
+// sharedMembers are the members of OpenAI's Responses API, by their places
+// there, that mean the same in this one.
+var sharedMembers = map[string]string{
+	"moderation": "moderation", "prompt_cache_key": "prompt_cache_key", "prompt_cache_options": "prompt_cache_options",
+	"prompt_cache_retention": "prompt_cache_retention", "safety_identifier": "safety_identifier",
+	"service_tier": "service_tier", "text/verbosity": "verbosity",
+}
+
 func (e *requestEncoder) rest() {
 	r := e.r
-	e.TextIf("user", r.User)
-	if len(r.Metadata) > 0 {
+	user := r.User
+	if !e.own() {
+		user = dialect.OpenAIUser(user)
+	}
+	e.TextIf("user", user)
+	switch {
+	case len(r.Metadata) == 0:
+	case e.t.Genuine && !e.own():
+		e.drop("metadata") // which OpenAI takes only with what it stores
+	default:
 		e.Begin("metadata")
 		for _, p := range r.Metadata {
 			e.Text(p.Name, p.Value)
@@ -327,8 +194,10 @@ func (e *requestEncoder) rest() {
 		x := &r.Extra[i]
 		name, ok := lies(x, "")
 		switch {
+		case x.Dialect == llm.Responses && e.t.Genuine && sharedMembers[x.Name] != "":
+			e.Raw(sharedMembers[x.Name], x.Value)
 		case x.Dialect != llm.OpenAI:
-			e.drop(x.Name)
+			e.drop(dotted(x.Name))
 		case ok && e.foreignReasoning(name):
 		case ok && (genuineMembers[name] || !e.refused(name)):
 			e.Raw(name, x.Value)

@@ -34,7 +34,7 @@ var guardedUsage = scan.Names{"include_usage"}
 // can judge are not looked into, messages only for the kinds of their parts.
 func Scan(body []byte) (dialect.Envelope, *llm.Problem) {
 	s := scanner{w: scan.Over(body), limit: -1, completionLimit: -1}
-	s.e.N = 1
+	s.e.N, s.e.Uses = 1, dialect.UsesMembers
 	if !s.w.Object() {
 		if err := s.w.End(); err != nil {
 			return dialect.Envelope{}, syntax(err)
@@ -78,19 +78,17 @@ type scanner struct {
 }
 
 func (s *scanner) member() {
+	s.uses()
 	switch string(s.w.Key()) {
 	case "model":
 		s.model()
 	case "stream":
 		s.e.Stream = s.truth("stream")
 	case "stream_options":
-		s.e.Uses |= dialect.UsesStreamOptions
 		s.streamOptions()
 	case "max_tokens":
-		s.e.Uses |= dialect.UsesMaxTokens
 		s.limit = s.integer("max_tokens", 0, maxTokens)
 	case "max_completion_tokens":
-		s.e.Uses |= dialect.UsesCompletionTokens
 		s.completionLimit = s.integer("max_completion_tokens", 0, maxTokens)
 	case "n":
 		s.e.N = max(1, s.integer("n", 1, maxChoices))
@@ -104,6 +102,15 @@ func (s *scanner) member() {
 		s.providerOptions()
 	default:
 		s.e.Needs |= s.needs()
+	}
+}
+
+// uses notes a member at the top, unless it is the gateway's.
+func (s *scanner) uses() {
+	switch key := s.w.Key(); string(key) {
+	case "models", "providerOptions":
+	default:
+		s.e.Uses |= dialect.UsesMember(key)
 	}
 }
 

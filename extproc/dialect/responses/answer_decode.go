@@ -213,7 +213,21 @@ func (a *answer) finish(details []byte, incomplete bool) {
 	case a.calls > 0:
 		ev.Reason = llm.FinishToolCalls
 	}
+	if !incomplete {
+		a.emptyArguments()
+	}
 	a.emit(ev)
+}
+
+// emptyArguments supplies those that calls of functions without parameters may
+// come without: clients parse them.
+func (a *answer) emptyArguments() {
+	for i := range a.items {
+		if k := &a.items[i]; k.kind == functionItem && k.started && !k.streamed {
+			k.streamed = true
+			a.emit(llm.Event{Kind: llm.ToolArgs, Index: k.number, Text: "{}"})
+		}
+	}
 }
 
 // add begins an item.

@@ -223,12 +223,12 @@ func TestReasoningThatAChatClientKeptIsAnItemAgain(t *testing.T) {
 	want := `{"model":"gpt-x","input":[{"type":"message","role":"user","content":"q"},` +
 		`{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"one"},{"type":"summary_text","text":"two"}],"encrypted_content":"gAAA"},` +
 		`{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"1"}],` +
-		`"tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":false}],"max_output_tokens":5,"reasoning":{"effort":"low"},` +
+		`"tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":false}],"max_output_tokens":16,"reasoning":{"effort":"low"},` +
 		`"text":{"verbosity":"low"},"include":["reasoning.encrypted_content","message.output_text.logprobs"],"stream":true,"store":false,"prompt_cache_key":"k"}`
 	if diff := cmp.Diff(want, string(out)); diff != "" {
 		t.Error(diff)
 	}
-	wantDropped := []string{"messages.1.reasoning", "frequency_penalty", "seed"}
+	wantDropped := []string{"messages.1.reasoning", "max_tokens", "frequency_penalty", "seed"}
 	slices.Sort(wantDropped)
 	slices.Sort(dropped)
 	for _, d := range wantDropped {

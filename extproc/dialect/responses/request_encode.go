@@ -72,17 +72,25 @@ func (e *requestEncoder) more(list llm.Extras, at string) {
 		name, ok := lies(x, "")
 		switch {
 		case x.Dialect != llm.Responses:
-			e.drop(at + "." + x.Name)
+			e.drop(at + "." + x.Path())
 		case ok:
 			e.Raw(name, x.Value)
 		}
 	}
 }
 
+// leastOutput is the least max_output_tokens that the API takes.
+const leastOutput = 16
+
 func (e *requestEncoder) sampling() {
 	r := e.r
-	if r.MaxTokens.Set() && !e.refuses("max_output_tokens") {
-		e.OptInt("max_output_tokens", r.MaxTokens)
+	most := r.MaxTokens
+	if n, told := most.Get(); told && n < leastOutput && r.Dialect != llm.Responses {
+		most = llm.Some[int64](leastOutput)
+		e.drop("max_tokens")
+	}
+	if most.Set() && !e.refuses("max_output_tokens") {
+		e.OptInt("max_output_tokens", most)
 	}
 	if r.Temperature.Set() && !e.refuses("temperature") {
 		e.OptNumber("temperature", r.Temperature)
@@ -119,13 +127,17 @@ func (e *requestEncoder) reasoning() {
 	if g.Budget.Or(0) > 0 && !g.Effort.Set() {
 		e.drop("reasoning.budget")
 	}
-	if g.Hidden.Or(false) {
+	switch hidden, told := g.Hidden.Get(); {
+	case hidden:
 		summary = ""
+	case summary == "" && g.Wanted() && (told || e.r.Dialect == llm.Anthropic):
+		summary = "auto" // which shows what these clients are shown elsewhere
 	}
 	from := len(e.B)
 	e.Begin("reasoning")
 	empty := len(e.B)
-	if g.Effort.Set() || effort != "" {
+	effort = e.fitEffort(effort)
+	if g.Effort.Set() && effort == g.Effort.Or("") || effort != "" {
 		e.Text("effort", effort)
 	}
 	e.TextIf("summary", summary)
@@ -140,6 +152,24 @@ func (e *requestEncoder) reasoning() {
 		return
 	}
 	e.End()
+}
+
+// fitEffort is the word nearest to one that comes of another vendor's client, or
+// of a budget; "" if there is none.
+func (e *requestEncoder) fitEffort(word string) string {
+	_, told := e.r.Reasoning.Effort.Get()
+	if told && (e.r.Dialect == llm.Responses || e.r.Dialect == llm.OpenAI) {
+		return word
+	}
+	fitting, thinks := dialect.OpenAIEffort(e.t.ID, word)
+	switch {
+	case fitting == word:
+	case !thinks && word != "none": // which it does not have to be told
+		e.drop("reasoning")
+	case told:
+		e.drop("reasoning.effort")
+	}
+	return fitting
 }
 
 // format writes text: the format of the answer and its verbosity.
@@ -224,8 +254,12 @@ var sharedMembers = map[string]bool{
 
 func (e *requestEncoder) rest() {
 	r := e.r
-	if r.User != "" && !e.refuses("user") {
-		e.Text("user", r.User)
+	user := r.User
+	if r.Dialect != llm.Responses && r.Dialect != llm.OpenAI {
+		user = dialect.OpenAIUser(user)
+	}
+	if user != "" && !e.refuses("user") {
+		e.Text("user", user)
 	}
 	if len(r.Metadata) > 0 && !e.refuses("metadata") {
 		e.Begin("metadata")
@@ -253,7 +287,7 @@ func (e *requestEncoder) topExtra(x *llm.Extra) {
 	case x.Dialect == llm.OpenAI && (x.Name == "verbosity" || x.Name == "store" && string(x.Value) == "false"):
 	case x.Dialect == llm.OpenAI && x.Name == "reasoning": // read into the neutral words
 	default:
-		e.drop(strings.ReplaceAll(x.Name, "/", "."))
+		e.drop(x.Path())
 	}
 }
 
