@@ -16,6 +16,9 @@ const (
 const (
 	ExtProcCluster = "dragoman-extproc"
 	XDSCluster     = "dragoman-xds"
+	// NowhereCluster has no endpoints: requests are there until the router stage
+	// has chosen their route.
+	NowhereCluster = "dragoman-nowhere"
 )
 
 const (
@@ -72,6 +75,9 @@ const (
 	// FailedHeader carries what the express guard saw of a failed first attempt
 	// to the attempt stage of the second.
 	FailedHeader = "x-dragoman-failed"
+	// KeysHeader carries the credentials that an express target was sent to the
+	// guard of its answer, on the way back, which takes them out of errors.
+	KeysHeader = "x-dragoman-keys"
 	// LocalReplyHeader marks an answer that Envoy made itself in an attempt
 	// listener (nothing reached us from the provider); its value is
 	// %RESPONSE_FLAGS%, such as UF (connection failure) or UT (time limit).
@@ -127,6 +133,8 @@ const (
 	// FactDialect is the client's dialect, in which lanes that leave the bytes
 	// alone find usage.
 	FactDialect = "dialect"
+	// FactSurface is the client's dialect, in which Envoy's own answers are.
+	FactSurface = "surface"
 	// FactTranslate is set where the router stage translates an express answer.
 	FactTranslate = "translate"
 	// FactDropped are the request fields that an express target has no words

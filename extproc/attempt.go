@@ -49,7 +49,7 @@ type attempt struct {
 	remove    [][]byte
 	watch     watch
 	pending   int // body messages not answered yet
-	kept      int // bytes of the answer that count as held
+	kept      int // bytes that count as held: media fetched for the request, then the answer
 }
 
 // attempt serves the attempt stage of a provider's attempt listener.
@@ -64,7 +64,7 @@ func (s *Service) attempt(st stream, provider string) error {
 	}
 	a, p := s.open(st, &m, provider)
 	if p != nil {
-		return s.refuseAttempt(st, p)
+		return s.refuseAttempt(st, a.client(&m), p)
 	}
 	defer a.close()
 	if done, err := a.request(); done || err != nil {
@@ -85,7 +85,24 @@ func (s *Service) attempt(st stream, provider string) error {
 	}
 }
 
-// open finds the exchange and the target of this attempt.
+// client is the codec of who reads a refused attempt's answer. Without an
+// exchange the path tells: it is the client's own, but after an express attempt,
+// which has written its target's over it.
+func (a *attempt) client(m *message) *dialect.Codec {
+	if a.x != nil {
+		return a.x.codec
+	}
+	for i := range m.headers {
+		if string(m.headers[i].name) == ":path" {
+			path := surfaceOf(m.headers[i].value)
+			return path.codec()
+		}
+	}
+	return table.Codec(llm.OpenAI)
+}
+
+// open finds the exchange and the target of this attempt. With a problem, the
+// attempt holds only the exchange, if there is one.
 func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.Problem) {
 	var id, count, failed []byte
 	for i := range m.headers {
@@ -101,12 +118,12 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 	n, err := strconv.Atoi(string(count))
 	xid, ok := parseExchangeID(id)
 	if err != nil || !ok || n < 1 {
-		return nil, unknownExchange()
+		return &attempt{}, unknownExchange()
 	}
 	x := s.table.get(xid)
 	if x == nil {
 		s.meter.Orphan()
-		return nil, unknownExchange()
+		return &attempt{}, unknownExchange()
 	}
 	a := &attempt{s: s, st: st, x: x, number: n, started: s.now()}
 	x.touch(a.started)
@@ -116,10 +133,10 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 		x.fail(1, f, x.unseen)
 	}
 	if a.target, ok = x.target(n, provider); !ok {
-		return nil, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve this request."}
+		return a, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve this request."}
 	}
 	if a.codec = table.For(x.codec.Name, a.target.Dialects); a.codec == nil {
-		return nil, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve " + x.asked.endpoint.String() + "."}
+		return a, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve " + x.asked.endpoint.String() + "."}
 	}
 	a.vendor = readVendor(m.headers)
 	a.translate = a.codec != x.codec || a.target.Model.Lane == catalog.LaneTranslate || x.asked.array
@@ -177,7 +194,13 @@ func (a *attempt) repeats() (stop bool, wait time.Duration) {
 func (a *attempt) close() {
 	a.timer.stop()
 	a.head.release()
+	a.letGo()
+}
+
+// letGo gives back what counts as held for this attempt.
+func (a *attempt) letGo() {
 	a.s.table.letGo(a.kept)
+	a.kept = 0
 }
 
 func (a *attempt) lane() meter.Lane {

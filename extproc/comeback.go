@@ -16,7 +16,7 @@ func (r *routing) comeBack(x *exchange) error {
 	var m message
 	defer m.release()
 	if err := r.st.RecvMsg(&m); err != nil {
-		return nil //nolint:nilerr // no body came: the client left, or there is none to translate
+		return nil // no body came: the client left, or there is none to translate
 	}
 	if m.kind != responseBody {
 		return errOutOfOrder

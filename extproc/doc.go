@@ -15,8 +15,8 @@
 // answer and never a byte of a failed attempt; what was committed is either
 // whole or visibly broken; every exchange ends exactly once.
 //
-// Refuses: I/O on the request path other than Envoy's stream, per-request
-// logging above debug, unknown exchanges (they fail; they never become an
+// Refuses: I/O on the request path other than Envoy's stream and media by URL
+// that a target takes as bytes only, per-request logging above debug, unknown exchanges (they fail; they never become an
 // empty body).
 //
 // Concurrency: one goroutine per ext_proc stream, owned by the gRPC server.

@@ -12,7 +12,7 @@ import (
 // gateway itself reckons with, and a header that says so.
 func (r *routing) estimate(x *exchange) error {
 	r.s.meter.Answered(r.asked.endpoint.String())
-	usage := llm.Usage{Input: llm.Some(llm.Tokens(max(1, len(x.body)/bytesPerToken)))}
+	usage := llm.Usage{Input: llm.Some(llm.Tokens(max(1, x.tokens())))}
 	events := []llm.Event{
 		{Kind: llm.UsageUpdate, Usage: &usage},
 		{Kind: llm.Finish, Reason: llm.FinishStop},
@@ -22,4 +22,38 @@ func (r *routing) estimate(x *exchange) error {
 		{envoy.EstimatedHeader, []byte("true")},
 		{envoy.ModelHeader, []byte(x.model)},
 	})
+}
+
+// imageTokens is what vendors count for an image of their full resolution
+// (Anthropic, "Vision": about 1,600).
+const imageTokens = 1600
+
+// tokens estimates the request's. The bytes of an image say nothing of them.
+func (e *exchange) tokens() int {
+	size := len(e.body)
+	rq, p := e.codec.DecodeRequest(e.body)
+	if p != nil {
+		return size / bytesPerToken
+	}
+	images := 0
+	for i := range rq.Messages {
+		n, held := imagesIn(rq.Messages[i].Parts)
+		images, size = images+n, size-held
+	}
+	return max(size, 0)/bytesPerToken + images*imageTokens
+}
+
+// imagesIn counts the images among parts and the bytes of text they take.
+func imagesIn(parts []llm.Part) (n, size int) {
+	for i := range parts {
+		p := &parts[i]
+		if p.Kind == llm.Image && p.Media != nil {
+			n, size = n+1, size+len(p.Media.Base64)
+		}
+		if p.Result != nil {
+			m, held := imagesIn(p.Result.Parts)
+			n, size = n+m, size+held
+		}
+	}
+	return n, size
 }

@@ -51,7 +51,8 @@ type exchange struct {
 	// later target must not see them.
 	expressHeaders [][]byte
 	express        bool
-	direct         direct
+	// direct is the router stage's own: no attempt reads it.
+	direct direct
 
 	mu sync.Mutex
 	// body is the pristine request, nil once no attempt can follow. Guarded

@@ -38,7 +38,7 @@ type direct struct {
 // (refusals that go on, targets passed over), and not where the target cannot
 // be called just so: that stage finds out and says why.
 func (r *routing) expresses(x *exchange) bool {
-	if x.envelope.Stream || len(x.body) > ExpressLimit || len(x.chain.Targets) == 0 || len(x.chain.Skipped) > 0 || x.evades() {
+	if x.envelope.Stream || len(x.body) > ExpressLimit || len(x.chain.Targets) < 2 || len(x.chain.Skipped) > 0 || x.evades() {
 		return false
 	}
 	t := &x.chain.Targets[0]
@@ -50,8 +50,8 @@ func (r *routing) expresses(x *exchange) bool {
 	target := targetOf(t)
 	target.Betas = r.head.betas(x.codec.Name)
 	d.translates = d.codec != x.codec || t.Model.Lane == catalog.LaneTranslate
-	if d.translates && (len(x.chain.Targets) < 2 || r.head.contentLength < 0) {
-		return false // a failure would pass in the target's words, or no answer comes back here
+	if d.translates && r.head.contentLength < 0 {
+		return false // no answer comes back here
 	}
 	if !r.writeDirect(x, target) {
 		return false
@@ -72,7 +72,7 @@ func (r *routing) expresses(x *exchange) bool {
 // writeDirect writes the body for the target.
 func (r *routing) writeDirect(x *exchange, target dialect.Target) bool {
 	d := &x.direct
-	if !d.translates && !x.envelope.Uses.Meets(target.Quirks) {
+	if !d.translates && x.patches(x.body, d.codec, target) {
 		d.Body = d.codec.Patch(x.body, &x.envelope, target)
 		return true
 	}
@@ -99,6 +99,7 @@ func (r *routing) writeDirect(x *exchange, target dialect.Target) bool {
 func (r *routing) sendExpress(x *exchange) error {
 	d := &x.direct
 	body := &reply{part: toRequestBody, op: streamedBody, more: d.Body}
+	d.Body = nil // what outlives the request is the pristine one, which counts as held
 	head := reply{
 		part:    toRequestHeaders,
 		reroute: true,

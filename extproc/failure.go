@@ -8,7 +8,7 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
-	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -66,6 +66,9 @@ func (a *attempt) sendFailures(fs []chain.Failure) error {
 	}
 	set := append(problemAnswer(p), setHeader{envoy.AttemptsHeader, strconv.AppendInt(nil, int64(len(fs)), 10)})
 	body := a.x.codec.EncodeError(p, a.x.id.text())
+	for i := range fs { // a verdict may hold a provider's own words
+		body = a.x.view.credentials.Redact(fs[i].Provider, body)
+	}
 	return a.st.SendMsg(&reply{part: immediate, status: status, body: body, set: set})
 }
 
@@ -90,10 +93,11 @@ func (a *attempt) redact(body []byte) []byte {
 	return a.x.view.credentials.Redact(a.target.Provider.Name, body)
 }
 
-// refuseAttempt answers an attempt that has no exchange or no target.
-func (s *Service) refuseAttempt(st stream, p *llm.Problem) error {
+// refuseAttempt answers an attempt that has no exchange or no target, in the
+// client's dialect.
+func (s *Service) refuseAttempt(st stream, client *dialect.Codec, p *llm.Problem) error {
 	return ignoreGone(st.SendMsg(&reply{
-		part: immediate, status: p.Kind.Status(), body: table.Codec(llm.OpenAI).EncodeError(p, ""), set: problemAnswer(p),
+		part: immediate, status: p.Kind.Status(), body: client.EncodeError(p, ""), set: problemAnswer(p),
 	}))
 }
 
@@ -141,6 +145,8 @@ func expressFailure(x *exchange, said []byte, took time.Duration) chain.Failure 
 // other leaves it to the status.
 var guardWords = map[string]*llm.Problem{
 	"context":     {Kind: llm.ContextLength, Message: "The request is longer than the model's context."},
+	"payment":     {Kind: llm.QuotaExceeded, Message: "the gateway's account at the provider is out of credit"},
+	"auth":        {Kind: llm.Unauthenticated, Message: "the provider refuses the gateway's credential"},
 	"unsupported": {Kind: llm.Unsupported, Message: "The request asks for a feature the model's provider does not have."},
 	"malformed":   {Kind: llm.BadAnswer, Message: "the provider's answer is no chat completion"},
 	"empty":       {Kind: llm.BadAnswer, Message: "the provider's answer is empty"},

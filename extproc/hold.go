@@ -71,7 +71,7 @@ func (a *attempt) choose(h *answerHead) watch {
 		}
 		return &answerWatch{codec: a.codec, client: a.x.codec, reply: a.reply(), translate: a.translate, stream: a.x.envelope.Stream, input: h.input}
 	case a.translate:
-		return &translateWatch{reader: a.codec.NewReader(), writer: a.x.codec.NewWriter(a.reply())}
+		return &translateWatch{reader: a.codec.NewReader(), writer: a.x.codec.NewWriter(a.reply()), redact: a.redact}
 	default:
 		return &leaveWatch{probe: a.codec.NewProbe()}
 	}
@@ -225,5 +225,6 @@ func (a *attempt) answerHeaders() (set []setHeader) {
 // expire is the deadline: no content event came in time. It says what Envoy
 // says when its own time limit ends an attempt.
 func (a *attempt) expire() {
+	defer func() { _ = a.s.caught(recover()) }() // Envoy's own limit ends the attempt then
 	_ = a.fail(chain.Outcome{Status: http.StatusGatewayTimeout, LocalFlags: "UT"}) // Envoy is gone where this fails
 }

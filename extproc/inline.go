@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,19 +25,22 @@ const (
 )
 
 // inline replaces media by URL with their bytes, for a provider that reads
-// none itself but those it accepts. It waits for other servers, in the
-// goroutine of this attempt alone; leaving clients end it.
-func (s *Service) inline(ctx context.Context, rq *llm.Request, accepts func(url string) bool) *llm.Problem {
+// none itself but those it accepts: no more bytes together than most, as the
+// request would be refused if the client had sent them. It waits for other
+// servers, in the goroutine of this attempt alone; leaving clients end it. held
+// is how many bytes count as held then, also with a problem.
+func (s *Service) inline(ctx context.Context, rq *llm.Request, accepts func(url string) bool, most int64) (held int, p *llm.Problem) {
 	wanted := byURL(rq, accepts)
 	if len(wanted) == 0 {
-		return nil
+		return 0, nil
 	}
 	if len(wanted) > maxInlined {
-		return &llm.Problem{
+		return 0, &llm.Problem{
 			Kind:    llm.Unsupported,
 			Message: "The target needs images and files as bytes, and the gateway fetches at most " + strconv.Itoa(maxInlined) + " of them for a request.",
 		}
 	}
+	var size, counted atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(inlinedNow)
 	for _, m := range wanted {
@@ -45,6 +49,14 @@ func (s *Service) inline(ctx context.Context, rq *llm.Request, accepts func(url 
 			if p != nil {
 				return p
 			}
+			n := len(got.Base64)
+			if size.Add(int64(n)) > most {
+				return tooLargeInlined()
+			}
+			if !s.table.hold(n) {
+				return full()
+			}
+			counted.Add(int64(n))
 			m.URL, m.Base64 = "", got.Base64
 			if m.Type == "" || strings.HasSuffix(m.Type, "/*") {
 				m.Type = got.Type
@@ -52,10 +64,17 @@ func (s *Service) inline(ctx context.Context, rq *llm.Request, accepts func(url 
 			return nil
 		})
 	}
-	if p, ok := g.Wait().(*llm.Problem); ok { //nolint:errorlint // ours, never wrapped
-		return p
+	p, _ = g.Wait().(*llm.Problem) //nolint:errorlint // ours, never wrapped
+	return int(counted.Load()), p
+}
+
+// tooLargeInlined is of a kind that makes the next attempt: another target may
+// read the URLs itself.
+func tooLargeInlined() *llm.Problem {
+	return &llm.Problem{
+		Kind:    llm.Unsupported,
+		Message: "The target needs images and files as bytes, and with those the request is larger than the gateway's limit.",
 	}
-	return nil
 }
 
 // byURL are the request's media by URL, but for those the provider accepts.

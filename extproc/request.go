@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -45,8 +47,8 @@ func (a *attempt) request() (done bool, err error) {
 		return true, nil
 	}
 	body, ok := a.x.pristine()
-	if !ok {
-		return true, a.s.refuseAttempt(a.st, unknownExchange())
+	if !ok { // an earlier attempt's answer was committed, and broke off before Envoy had sent any of it
+		return true, a.pass(&llm.Problem{Kind: llm.Unavailable, Message: "The provider's answer broke off as it began; send the request again."})
 	}
 	target := a.dialectTarget()
 	out, p := a.encode(body, target)
@@ -64,7 +66,9 @@ func (a *attempt) request() (done bool, err error) {
 	if err != nil {
 		return true, a.refuse(unauthorized(err))
 	}
-	return false, a.st.SendMsg(a.requestReply(call, keys))
+	err = a.st.SendMsg(a.requestReply(call, keys))
+	a.letGo()
+	return false, err
 }
 
 // requestReply is the message that makes Envoy send the call.
@@ -90,7 +94,7 @@ func (a *attempt) requestReply(call *credential.Call, keys []credential.Header) 
 		r.set = append(r.set, setHeader{h.Name, h.Value})
 	}
 	r.facts = appendFacts(make([]byte, 0, 224), envoy.ExchangeNamespace,
-		fact{envoy.FactExchange, a.x.id.text()}, fact{envoy.FactDialect, string(a.x.codec.Name)})
+		fact{envoy.FactExchange, a.x.id.text()}, fact{envoy.FactDialect, string(a.x.codec.Name)}, fact{envoy.FactSurface, string(table.Family(a.x.codec.Name))})
 	if a.x.envelope.Stream && !a.translate {
 		r.facts = append(r.facts, guardOrders(a.codec.Name, !a.x.envelope.WantsUsage)...)
 	}
@@ -156,13 +160,25 @@ func inlines(c *dialect.Codec, t dialect.Target) bool {
 	return c.Inlines || t.Platform == dialect.Vertex
 }
 
+// patches tells whether the target takes the request as the client wrote it, but
+// for a few members: in the client's dialect, without what its quirks want
+// otherwise, and without media by URL where the platform reads none and the
+// dialect itself does.
+func (e *exchange) patches(body []byte, c *dialect.Codec, t dialect.Target) bool {
+	const media = llm.NeedImages | llm.NeedFiles
+	if c != e.codec || e.envelope.Uses.Meets(t.Quirks) {
+		return false
+	}
+	return c.Inlines || !inlines(c, t) || e.envelope.Needs&media == 0 || !bytes.Contains(body, []byte(`"url"`))
+}
+
 // bodyRoom is what a request grows by in bytes, as a rule.
 const bodyRoom = 64
 
 // encode writes the request for this target, always from the pristine one:
 // patched where the target speaks the client's dialect as the client does.
 func (a *attempt) encode(body []byte, t dialect.Target) (out [][]byte, p *llm.Problem) {
-	if a.codec == a.x.codec && a.target.Model.Lane != catalog.LaneTranslate && !a.x.envelope.Uses.Meets(t.Quirks) {
+	if a.target.Model.Lane != catalog.LaneTranslate && a.x.patches(body, a.codec, t) {
 		return a.codec.Patch(body, &a.x.envelope, t), nil
 	}
 	rq, p := a.x.codec.DecodeRequest(body)
@@ -172,7 +188,8 @@ func (a *attempt) encode(body []byte, t dialect.Target) (out [][]byte, p *llm.Pr
 	a.wishes = wishesOf(rq)
 	rq.Model, rq.Stream = a.x.envelope.Model, a.x.envelope.Stream // Gemini's stand in the path
 	if inlines(a.codec, t) {
-		if p := a.s.inline(a.st.Context(), rq, a.codec.Fetches); p != nil {
+		held, p := a.s.inline(a.st.Context(), rq, a.codec.Fetches, a.x.view.catalog.Limits.Body-int64(len(body)))
+		if a.kept += held; p != nil {
 			return nil, p
 		}
 	}
@@ -181,14 +198,23 @@ func (a *attempt) encode(body []byte, t dialect.Target) (out [][]byte, p *llm.Pr
 	return [][]byte{text}, p
 }
 
-// joinShort joins names for a header or a message, cut short.
+// joinShort joins names for a header or a message, cut short. Some are a
+// client's own, and only visible ASCII may stand in a header.
 func joinShort(names []string) string {
 	const most = 1000
-	text := strings.Join(names, ", ")
-	if len(text) > most {
-		text = text[:strings.LastIndexByte(text[:most], ',')] + ", …"
+	text := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, strings.Join(names, ", "))
+	if len(text) <= most {
+		return text
 	}
-	return text
+	if at := strings.LastIndexByte(text[:most], ','); at > 0 {
+		return text[:at] + ", ..."
+	}
+	return text[:most] + "..."
 }
 
 // guardOrders are what the guard of a stream that passes untouched must do:

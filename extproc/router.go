@@ -2,7 +2,6 @@ package extproc
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
@@ -139,8 +138,11 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 	if p != nil {
 		return nil, p
 	}
-	if ch, p = r.serving(ch); p != nil {
-		return nil, p
+	if len(ch.Targets) == 0 && !r.asked.endpoint.counts() {
+		return nil, &llm.Problem{
+			Kind: llm.Unsupported, Param: "model",
+			Message: "No provider of " + m.Name + " serves " + r.asked.endpoint.String() + ".",
+		}
 	}
 	x := &exchange{
 		id: r.id, view: r.view, key: r.key, asked: r.asked, codec: codec, envelope: env, chain: ch,
@@ -148,32 +150,10 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 	}
 	if x.express = r.expresses(x); x.express {
 		x.served = meter.Express
+	} else {
+		x.direct = direct{}
 	}
 	return x, nil
-}
-
-// serving keeps the targets that serve the operation asked for. None may be
-// left of one that counts tokens, which can be estimated.
-func (r *routing) serving(ch chain.Chain) (chain.Chain, *llm.Problem) {
-	serves := func(t chain.Target) bool { return table.For(r.asked.dialect, t.Dialects) != nil }
-	first := slices.IndexFunc(ch.Targets, func(t chain.Target) bool { return !serves(t) })
-	if first < 0 {
-		return ch, nil
-	}
-	kept := slices.Clone(ch.Targets[:first])
-	for _, t := range ch.Targets[first:] {
-		if serves(t) {
-			kept = append(kept, t)
-		}
-	}
-	if len(kept) == 0 && !r.asked.endpoint.counts() {
-		return ch, &llm.Problem{
-			Kind: llm.Unsupported, Param: "model",
-			Message: "No provider of " + ch.Targets[0].Model.Name + " serves " + r.asked.endpoint.String() + ".",
-		}
-	}
-	ch.Targets, ch.Override = kept, true
-	return ch, nil
 }
 
 // resolve finds the model a client names.
@@ -200,10 +180,12 @@ func (r *routing) chain(m *catalog.Model, env *dialect.Envelope, size int) (chai
 	if !r.view.ready {
 		return chain.Chain{}, &llm.Problem{Kind: llm.Overloaded, RetryAfter: time.Second, Message: "The gateway has no routes yet; try again in a moment."}
 	}
+	client := r.asked.dialect
 	in := chain.Input{
 		Catalog: r.view.catalog, Order: r.view.order, Model: m, Options: env.Options, Needs: env.Needs,
 		InputTokens: int64(size / bytesPerToken), MaxTokens: env.MaxTokens,
 		Cooling: r.s.cooling, Now: r.started, Allowed: r.allowed,
+		Serves: func(t *chain.Target) bool { return table.For(client, t.Dialects) != nil },
 	}
 	if ch, ok := r.view.defaults.For(in); ok {
 		return ch, nil

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -46,7 +47,7 @@ func (r *routing) facts(x *exchange, d llm.Dialect) []byte {
 	}
 	return appendFacts(nil, envoy.ExchangeNamespace,
 		fact{envoy.FactExchange, string(r.text)}, fact{envoy.FactModel, x.model}, fact{envoy.FactKey, key},
-		fact{envoy.FactDialect, string(d)}, fact{envoy.FactTranslate, translate}, fact{envoy.FactDropped, dropped})
+		fact{envoy.FactDialect, string(d)}, fact{envoy.FactSurface, string(table.Family(x.codec.Name))}, fact{envoy.FactTranslate, translate}, fact{envoy.FactDropped, dropped})
 }
 
 // answer sends headers and the whole body; the stage is over then.

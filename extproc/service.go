@@ -3,8 +3,10 @@ package extproc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +26,7 @@ import (
 var (
 	errOutOfOrder = status.Error(codes.InvalidArgument, "the first message must carry request headers")
 	errBroken     = status.Error(codes.DataLoss, "the provider's answer broke after it was committed")
+	errFault      = status.Error(codes.Internal, "a fault of the gateway's")
 	errAnswered   = errors.New("the stage has been answered")
 	errRole       = status.Error(codes.InvalidArgument, "the ext_proc filter does not say which stage it serves ("+envoy.RoleKey+" in grpc_service.initial_metadata)")
 )
@@ -106,8 +109,14 @@ var processorDesc = grpc.ServiceDesc{
 // processor lets gRPC check the handler's type.
 type processor interface{ process(st stream) error }
 
-// process serves one stream, in the role its filter says it has.
-func (s *Service) process(st stream) error {
+// process serves one stream, in the role its filter says it has. A fault of ours
+// ends this stream and no other.
+func (s *Service) process(st stream) (err error) {
+	defer func() {
+		if s.caught(recover()) {
+			err = errFault
+		}
+	}()
 	md, _ := metadata.FromIncomingContext(st.Context())
 	if s.view.Load() == nil {
 		return status.Error(codes.Unavailable, "no catalog yet")
@@ -120,6 +129,16 @@ func (s *Service) process(st stream) error {
 	default:
 		return errRole
 	}
+}
+
+// caught logs a panic; false if there is none. What it says may hold a client's
+// words, so only where it happened is logged.
+func (s *Service) caught(panicked any) bool {
+	if panicked == nil {
+		return false
+	}
+	s.log.Error("a stage failed; please report this", "kind", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+	return true
 }
 
 func one(md metadata.MD, key string) string {

@@ -78,7 +78,8 @@ func (s *Service) settleEntry(e *logEntry, edge bool, now time.Time) {
 	if !ok {
 		return
 	}
-	if provider, ok := envoy.ProviderOf(string(e.cluster)); ok && len(e.usage) > 0 {
+	// What a periodic entry has of it comes again with the end.
+	if provider, ok := envoy.ProviderOf(string(e.cluster)); ok && len(e.usage) > 0 && e.kind != logDownstreamPeriodic {
 		s.logged(provider, e)
 	}
 	if !edge {

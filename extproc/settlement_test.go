@@ -10,12 +10,15 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 	alsv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/meter"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
 // logs is Envoy's side of an access log stream.
@@ -93,5 +96,47 @@ func TestASecondEnvoyIsRefused(t *testing.T) {
 	}
 	if err := from("two"); status.Code(err) != codes.PermissionDenied {
 		t.Errorf("a second Envoy got %v", err)
+	}
+}
+
+func TestUsageInAPeriodicEntryIsCountedAtTheEndOnly(t *testing.T) {
+	t.Parallel()
+	c, err := catalog.Parse(catalog.Source{Name: "test", Data: []byte(testCatalog)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := prometheus.NewPedanticRegistry()
+	s := newTestService(t)
+	if s.meter, err = meter.New(reg, c); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []accesslogv3.AccessLogType{
+		accesslogv3.AccessLogType_DownstreamPeriodic, accesslogv3.AccessLogType_DownstreamPeriodic, accesslogv3.AccessLogType_DownstreamEnd,
+	} {
+		m := line("one", newExchangeID().text(), kind)
+		common := m.GetHttpLogs().GetLogEntry()[0].GetCommonProperties()
+		common.UpstreamCluster = envoy.ExpressCluster("alpha")
+		common.Metadata.FilterMetadata[envoy.ExchangeNamespace].Fields[envoy.FactDialect] = structpb.NewStringValue("openai")
+		common.Metadata.FilterMetadata[envoy.UsageNamespace] = &structpb.Struct{Fields: map[string]*structpb.Value{
+			envoy.UsageRaw: structpb.NewStringValue(`{"prompt_tokens":7,"completion_tokens":0}`),
+		}}
+		if err := s.settle(&logs{t.Context(), []*alsv3.StreamAccessLogsMessage{m}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var counted float64
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "dragoman_tokens_total" {
+				counted += m.GetCounter().GetValue()
+			}
+		}
+	}
+	if counted != 7 {
+		t.Errorf("%v tokens are counted, want 7", counted)
 	}
 }

@@ -202,9 +202,11 @@ func hasPair(query []byte, pair string) bool {
 const servedPaths = "POST /v1/chat/completions, /v1/responses, /v1/messages, /v1/messages/count_tokens, /v1/embeddings, " +
 	"/v1beta/models/{model}:generateContent, :streamGenerateContent and :countTokens, and GET /v1/models"
 
-// refuse is the problem of a path that is not served.
+// refuse is the problem of a path that is not served. Its query stays out of
+// it: Google's clients may send their key there.
 func (e endpoint) refuse(path []byte) *llm.Problem {
 	const most = 200
+	path, _, _ = bytes.Cut(path, []byte("?"))
 	if len(path) > most {
 		path = path[:most]
 	}

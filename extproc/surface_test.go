@@ -2,6 +2,8 @@ package extproc
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
@@ -103,6 +105,34 @@ func TestRequestsAreJudgedBeforeTheirBody(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestAnUnknownPathIsNamedWithoutItsQuery(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/v1/nothing?key=secret", "/v1/files?key=secret", "/v1/engines?key=secret", "/v1/responses/r?key=secret"} {
+		asked := surfaceOf([]byte(path))
+		if p := asked.endpoint.refuse([]byte(path)); strings.Contains(p.Message, "secret") || !strings.Contains(p.Message, strings.TrimSuffix(path, "?key=secret")) {
+			t.Errorf("%s: %s", path, p.Message)
+		}
+	}
+}
+
+func TestNamesInAHeaderAreVisibleAndShort(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		names []string
+		want  string
+	}{
+		"plain":           {[]string{"top_k", "tools.0.strict"}, "top_k, tools.0.strict"},
+		"a line end":      {[]string{"a\r\nset-cookie: b"}, "a??set-cookie: b"},
+		"other letters":   {[]string{"größe"}, "gr??e"},
+		"too many":        {append(slices.Repeat([]string{strings.Repeat("x", 400)}, 2), strings.Repeat("y", 400)), strings.Repeat("x", 400) + ", " + strings.Repeat("x", 400) + ", ..."},
+		"one that is all": {[]string{strings.Repeat("x", 2000)}, strings.Repeat("x", 1000) + "..."},
+	} {
+		if got := joinShort(tt.names); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
 }

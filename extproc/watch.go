@@ -79,6 +79,7 @@ func (w *leaveWatch) feed(chunk []byte, end bool) ruling {
 type translateWatch struct {
 	reader    dialect.Reader
 	writer    dialect.Writer
+	redact    func([]byte) []byte // what a provider says of an error
 	events    []llm.Event
 	out       []byte // written while held
 	size      int
@@ -106,7 +107,10 @@ func (w *translateWatch) feed(chunk []byte, end bool) ruling {
 		if ev.Usage != nil {
 			w.usage.Merge(*ev.Usage)
 		}
-		out = w.writer.Write(out, *ev)
+		from := len(out)
+		if out = w.writer.Write(out, *ev); ev.Kind == llm.Failed {
+			out = append(out[:from], w.redact(out[from:])...)
+		}
 	}
 	if end {
 		out = w.writer.Close(out)

@@ -81,7 +81,8 @@ func (s *surface) ask(t *testing.T, g *Gateway, stream bool, body string) (h hea
 }
 
 func (h *heard) chat(t *testing.T, stream bool, client openai.Client) {
-	whole := &openai.ChatCompletion{}
+	t.Helper()
+	var whole *openai.ChatCompletion
 	if stream {
 		events := client.Chat.Completions.NewStreaming(t.Context(), openai.ChatCompletionNewParams{})
 		acc := openai.ChatCompletionAccumulator{}
@@ -102,6 +103,7 @@ func (h *heard) chat(t *testing.T, stream bool, client openai.Client) {
 }
 
 func (h *heard) responses(t *testing.T, stream bool, client openai.Client) {
+	t.Helper()
 	whole := &responses.Response{}
 	if stream {
 		events := client.Responses.NewStreaming(t.Context(), responses.ResponseNewParams{})

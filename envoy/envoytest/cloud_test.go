@@ -22,7 +22,7 @@ import (
 // The keys of AWS's documentation.
 const (
 	amazonID     = "AKIAIOSFODNN7EXAMPLE"
-	amazonSecret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" //nolint:gosec // of the documentation
+	amazonSecret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 )
 
 // amazonAlone takes all of AWS's own settings out of the environment but a pair

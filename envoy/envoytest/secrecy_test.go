@@ -232,6 +232,8 @@ func TestAKeyStaysSecret(t *testing.T) {
 		for _, sim := range []string{
 			`{}`, `{"*":{"echo":true}}`, `{"alpha":{"status":401,` + echo + `}}`, `{"*":{"status":401}}`, `{"*":{"status":403}}`,
 			`{"*":{"status":400,` + echo + `}}`, `{"*":{"status":500,"message":"key ` + canary("alpha") + ` of ` + canary("beta") + `"}}`,
+			`{"*":{"status":400,"message":"` + canary("alpha") + ` may not use this voice"}}`,
+			`{"*":{"status":400,"message":"voices are not supported for ` + canary("alpha") + canary("beta") + canary("gamma") + `"}}`,
 			`{"*":{"html":true}}`, `{"*":{"malformed":true}}`, `{"*":{"reset":"mid"}}`, `{"*":{"error_first":true,"message":"` + canary("alpha") + `"}}`,
 		} {
 			q := question{way: w, text: "Tell me a secret.", sim: sim}

@@ -13,7 +13,9 @@ import (
 // words by which attempt stages make the next attempt.
 func TestTheExpressGuardKnowsTheWordsOfEveryVendor(t *testing.T) {
 	t.Parallel()
-	for kind, said := range map[llm.Kind]string{llm.ContextLength: "context", llm.Unsupported: "unsupported"} {
+	for kind, said := range map[llm.Kind]string{
+		llm.ContextLength: "context", llm.Unsupported: "unsupported", llm.QuotaExceeded: "payment", llm.Unauthenticated: "auth",
+	} {
 		words := dialect.FaultWords(kind)
 		if len(words) == 0 {
 			t.Errorf("no words for %s", kind)

@@ -161,6 +161,33 @@ func TestBuildOrdersTheTargets(t *testing.T) {
 			},
 			want: []string{"small@gamma", "small@gamma"}, override: true,
 		},
+		{
+			name: "targets without the operation are none, so that the one left is repeated", model: "acme/big",
+			change: func(in *Input) { in.Serves = only("beta") },
+			want:   []string{"big@beta", "big@beta"}, override: true,
+		},
+		{
+			name: "a pause never takes the only target with the operation away", model: "acme/big",
+			change: func(in *Input) {
+				in.Serves, in.Cooling = only("beta"), NewCooling()
+				in.Cooling.Add(target(t, c, "acme/big", "beta"), time.Minute, noon)
+			},
+			want: []string{"big@beta", "big@beta"}, override: true,
+		},
+		{
+			name: "nor does its context, which is an estimate", model: "acme/big",
+			change: func(in *Input) { in.Serves, in.InputTokens = only("beta"), 2000 },
+			want:   []string{"big@beta", "big@beta"}, override: true,
+		},
+		{
+			name: "targets beyond the first eight may be the ones with the operation", model: "acme/wide",
+			change: func(in *Input) { in.Serves = only("p5") },
+			want:   []string{"wide@p5", "wide@p5"}, override: true,
+		},
+		{
+			name: "an operation that no target has leaves none", model: "acme/big",
+			change: func(in *Input) { in.Serves = only("nobody") },
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -183,6 +210,11 @@ func TestBuildOrdersTheTargets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// only makes an operation that one provider has.
+func only(provider string) func(*Target) bool {
+	return func(t *Target) bool { return t.Provider.Name == provider }
 }
 
 func TestBuildRefuses(t *testing.T) {

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
@@ -63,11 +64,15 @@ type Input struct {
 	Now     time.Time
 	// Allowed is the key's allow-list by public model name; nil = all.
 	Allowed func(model string) bool
+	// Serves tells whether a target has the operation that is asked for; nil =
+	// all have. Others are no targets of this request.
+	Serves func(*Target) bool
 }
 
 // Build makes the chain of a request. The problem is the client's to mend,
-// unless it is Unavailable: then no target is ready. The default case, without
-// options, allocates the chain and nothing else.
+// unless it is Unavailable: then no target is ready. A chain without targets
+// and without a problem is that of an operation none of them serves. The default
+// case, without options, allocates the chain and nothing else.
 func Build(in Input) (Chain, *llm.Problem) {
 	if p := in.check(); p != nil {
 		return Chain{}, p
@@ -87,6 +92,9 @@ func Build(in Input) (Chain, *llm.Problem) {
 	}
 	if len(targets) == 0 {
 		return Chain{}, in.nothing(only)
+	}
+	if targets = in.serving(targets); len(targets) == 0 {
+		return Chain{}, nil
 	}
 	targets, skipped, p := in.fitting(targets)
 	if p != nil {
@@ -117,6 +125,16 @@ func (in *Input) appendModel(dst []Target, m *catalog.Model, only []*catalog.Pro
 	}
 	in.reorder(dst[start:])
 	return dst
+}
+
+// serving keeps, in place, the targets that have the operation. It comes before
+// anything that passes over targets for what they lack or rest from: those that
+// are left must be able to serve.
+func (in *Input) serving(targets []Target) []Target {
+	if in.Serves == nil {
+		return targets
+	}
+	return slices.DeleteFunc(targets, func(t Target) bool { return !in.Serves(&t) })
 }
 
 // tokens is what the target's context must hold.

@@ -66,11 +66,11 @@ func (d *Defaults) For(in Input) (ch Chain, ok bool) {
 	if in.tokens() > r.room || in.MaxTokens > r.most || in.Needs.Missing(r.able) != 0 {
 		return Chain{}, false
 	}
-	if in.Cooling.any(in.Now) {
-		for i := range r.chain.Targets {
-			if in.Cooling.Rests(r.chain.Targets[i], in.Now) {
-				return Chain{}, false
-			}
+	cooling := in.Cooling.any(in.Now)
+	for i := range r.chain.Targets {
+		t := &r.chain.Targets[i]
+		if in.Serves != nil && !in.Serves(t) || cooling && in.Cooling.Rests(*t, in.Now) {
+			return Chain{}, false
 		}
 	}
 	return r.chain, true

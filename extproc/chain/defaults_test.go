@@ -54,6 +54,8 @@ func TestDefaultsLeaveTheRestToBuild(t *testing.T) {
 		{"a sort", func(in *Input) { in.Options.Sort = "cost" }, false},
 		{"a model that is not allowed", func(in *Input) { in.Allowed = func(string) bool { return false } }, false},
 		{"a model of another catalog", func(in *Input) { in.Model = testCatalog(t).Model("acme/big") }, false},
+		{"an operation that one target lacks", func(in *Input) { in.Serves = only("beta") }, false},
+		{"an operation that all have", func(in *Input) { in.Serves = func(*Target) bool { return true } }, true},
 		{"leave to go on after a refusal", func(in *Input) { in.Options = dialect.Options{OnRefusal: true} }, true},
 	}
 	for _, tt := range tests {

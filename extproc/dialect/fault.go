@@ -44,6 +44,9 @@ var faultWords = []struct {
 		"insufficient_quota", "insufficient balance", "insufficient_balance", "credit balance is too low", "billing_hard_limit_reached",
 		"exceeded your current quota",
 	}},
+	{llm.Unauthenticated, []string{ // xAI and Google say 400 for a bad key
+		"api key not valid", "api_key_invalid", "api key expired", "incorrect api key", "invalid api key", "invalid_api_key",
+	}},
 }
 
 // FaultWords are the words by which a fault of that kind is known, in lower

@@ -31,7 +31,7 @@ func (o *Options) ReadGateway(raw []byte) *llm.Problem {
 	}
 	w := scan.Over(raw)
 	if !w.Object() {
-		return invalid(gatewayPath, gatewayPath+" must be an object")
+		return Invalid(gatewayPath, gatewayPath+" must be an object")
 	}
 	var seen scan.Seen
 	for w.Member() && w.Guard(gatewayNames, &seen) {
@@ -40,7 +40,7 @@ func (o *Options) ReadGateway(raw []byte) *llm.Problem {
 		}
 	}
 	if err := w.End(); err != nil {
-		return invalid(gatewayPath, gatewayPath+": "+err.Text)
+		return Invalid(gatewayPath, gatewayPath+": "+err.Text)
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func (o *Options) ReadGateway(raw []byte) *llm.Problem {
 func (o *Options) readOption(name string, raw []byte) (p *llm.Problem) {
 	path := gatewayPath + "." + name
 	if !slices.Contains(gatewayNames, name) {
-		return invalid(path, "unknown gateway option "+path)
+		return Invalid(path, "unknown gateway option "+path)
 	}
 	if scan.IsNull(raw) {
 		return nil
@@ -65,22 +65,22 @@ func (o *Options) readOption(name string, raw []byte) (p *llm.Problem) {
 	case "sort":
 		var ok bool
 		if o.Sort, ok = scan.Text(raw); !ok || !slices.Contains(sorts, o.Sort) {
-			return invalid(path, path+` must be "cost", "ttft" or "tps"`)
+			return Invalid(path, path+` must be "cost", "ttft" or "tps"`)
 		}
 	case "onRefusal":
 		var ok bool
 		if o.OnRefusal, ok = scan.Truth(raw); !ok {
-			return invalid(path, path+" must be true or false")
+			return Invalid(path, path+" must be true or false")
 		}
 	case "strict":
 		var ok bool
 		if o.Strict, ok = scan.Truth(raw); !ok {
-			return invalid(path, path+" must be true or false")
+			return Invalid(path, path+" must be true or false")
 		}
 	case "user":
 		var ok bool
 		if o.User, ok = scan.Text(raw); !ok || len(o.User) > maxNameLen {
-			return invalid(path, path+" must be a string of at most 256 bytes")
+			return Invalid(path, path+" must be a string of at most 256 bytes")
 		}
 	}
 	return p
@@ -101,14 +101,14 @@ func (o *Options) readModels(path string, raw []byte) *llm.Problem {
 		return p
 	}
 	if o.Models != nil && !slices.Equal(o.Models, names) {
-		return invalid("models", "models and "+gatewayPath+".models contradict each other")
+		return Invalid("models", "models and "+gatewayPath+".models contradict each other")
 	}
 	o.Models = names
 	return nil
 }
 
 func readNames(path string, raw []byte, most, longest int) ([]string, *llm.Problem) {
-	problem := invalid(path, path+" must be an array of non-empty strings")
+	problem := Invalid(path, path+" must be an array of non-empty strings")
 	w := scan.Over(raw)
 	if !w.Array() {
 		return nil, problem
@@ -120,15 +120,16 @@ func readNames(path string, raw []byte, most, longest int) ([]string, *llm.Probl
 		case !ok || name == "":
 			return nil, problem
 		case len(names) == most:
-			return nil, invalid(path, path+" has too many entries")
+			return nil, Invalid(path, path+" has too many entries")
 		case len(name) > longest:
-			return nil, invalid(path, path+" has an entry that is too long")
+			return nil, Invalid(path, path+" has an entry that is too long")
 		}
 		names = append(names, name)
 	}
 	return names, nil
 }
 
-func invalid(param, message string) *llm.Problem {
+// Invalid is the problem of a request that is wrong at param.
+func Invalid(param, message string) *llm.Problem {
 	return &llm.Problem{Kind: llm.InvalidRequest, Param: param, Message: message}
 }

@@ -49,7 +49,7 @@ const (
 	Overloaded // nobody has room: provider overloaded or we are full
 	Unavailable
 	Timeout
-	BadAnswer // the provider's answer was empty or malformed
+	BadAnswer     // the provider's answer was empty or malformed
 	Inexpressible // the target has no words for a field, and the client is strict
 	Internal
 	NumKinds

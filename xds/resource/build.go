@@ -2,6 +2,8 @@ package resource
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -67,6 +69,8 @@ func Build(c *catalog.Catalog, o Options) (*Set, error) {
 	for _, p := range c.Providers {
 		s.Clusters = append(s.Clusters, b.providerCluster(p))
 	}
+	s.Clusters = append(s.Clusters, nowhere())
+	slices.SortFunc(s.Clusters, func(a, b *clusterv3.Cluster) int { return strings.Compare(a.Name, b.Name) })
 	s.Routes = append(s.Routes, routes)
 	if c.Listen.External {
 		return s, b.failure()

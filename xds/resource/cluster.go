@@ -164,3 +164,12 @@ func socketAddress(host string, port uint16) *corev3.Address {
 		Address: host, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(port)},
 	}}}
 }
+
+// nowhere is the cluster of requests whose route is undecided.
+func nowhere() *clusterv3.Cluster {
+	return &clusterv3.Cluster{
+		Name:                 envoy.NowhereCluster,
+		ConnectTimeout:       seconds(time.Second),
+		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC},
+	}
+}

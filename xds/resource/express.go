@@ -25,9 +25,10 @@ func (b *builder) expressCluster(p *catalog.Provider) *clusterv3.Cluster {
 		limit = min(limit, r)
 	}
 	o.CommonHttpProtocolOptions.MaxStreamDuration = seconds(limit)
+	// Answers pass them from the last to the first.
 	o.HttpFilters = append(o.HttpFilters,
-		b.filter("envoy.filters.http.header_mutation", expressHeaders()),
 		b.filter("envoy.filters.http.lua", &luav3.Lua{DefaultSourceCode: inline(guard.Answer())}),
+		b.filter("envoy.filters.http.header_mutation", expressHeaders()),
 		// Ends every upstream filter chain.
 		b.filter("envoy.filters.http.upstream_codec", &codecv3.UpstreamCodec{}),
 	)
@@ -46,7 +47,11 @@ func expressHeaders() *headermutationv3.HeaderMutation {
 			{Action: &mutationv3.HeaderMutation_Remove{Remove: "x-request-id"}},
 			setAction("accept-encoding", "identity"),
 		},
-		ResponseMutations: []*mutationv3.HeaderMutation{keepOnly(envoy.AnswerHeaders.Names)},
+		ResponseMutations: []*mutationv3.HeaderMutation{
+			keepOnly(envoy.AnswerHeaders.Names),
+			// For the guard, which takes it away again.
+			setAction(envoy.KeysHeader, "%REQ(AUTHORIZATION)% %REQ(X-API-KEY)% %REQ(API-KEY)% %REQ(X-GOOG-API-KEY)% %REQ(X-AMZ-SECURITY-TOKEN)%"),
+		},
 	}
 	return &headermutationv3.HeaderMutation{Mutations: m}
 }

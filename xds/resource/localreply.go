@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
 // notOurs is true for answers that Envoy makes itself. Those of ext_proc pass
@@ -42,8 +43,20 @@ var edgeReplies = []edgeReply{
 
 // edgeShape is how clients of a dialect read errors.
 type edgeShape struct {
-	when   string // CEL over the path
-	format func(r *edgeReply) *structpb.Struct
+	surface llm.Dialect // of the exchange, as ext_proc says
+	path    string      // CEL over the path, before it has said anything
+	format  func(r *edgeReply) *structpb.Struct
+}
+
+// when is the CEL by which a shape is chosen. The path alone would lie where it
+// is a provider's already.
+func (s *edgeShape) when() string {
+	const facts = `metadata.filter_metadata["` + envoy.ExchangeNamespace + `"]`
+	const said = `("` + envoy.ExchangeNamespace + `" in metadata.filter_metadata && "` + envoy.FactSurface + `" in ` + facts + `)`
+	if s.surface == "" {
+		return `true`
+	}
+	return `(` + said + ` ? ` + facts + `["` + envoy.FactSurface + `"] == "` + string(s.surface) + `" : ` + s.path + `)`
 }
 
 // geminiVerb is true for paths of Gemini's API in the version that has its
@@ -53,9 +66,9 @@ const geminiVerb = `(request.url_path.startsWith("/v1/models/") && (request.url_
 // edgeShapes are looked through in order; the last takes the rest. Sources: the
 // error pages of Anthropic's, Google's and OpenAI's API references.
 var edgeShapes = []edgeShape{
-	{`request.url_path.startsWith("/v1/messages")`, (*edgeReply).anthropic},
-	{`(request.url_path.startsWith("/v1beta/") || ` + geminiVerb + `)`, (*edgeReply).gemini},
-	{`true`, (*edgeReply).openAI},
+	{llm.Anthropic, `request.url_path.startsWith("/v1/messages")`, (*edgeReply).anthropic},
+	{llm.Gemini, `(request.url_path.startsWith("/v1beta/") || ` + geminiVerb + `)`, (*edgeReply).gemini},
+	{"", "", (*edgeReply).openAI},
 }
 
 // edgeReplyConfig gives Envoy's own answers (ext_proc away, time limits,
@@ -66,7 +79,7 @@ func (b *builder) edgeReplyConfig() *hcmv3.LocalReplyConfig {
 		for i := range edgeReplies {
 			r := &edgeReplies[i]
 			m := &hcmv3.ResponseMapper{
-				Filter:             b.cel(notOurs + " && (" + r.when + ") && " + shape.when),
+				Filter:             b.cel(notOurs + " && (" + r.when + ") && " + shape.when()),
 				BodyFormatOverride: jsonFormat(shape.format(r)),
 				HeadersToAdd: []*corev3.HeaderValueOption{
 					setHeader("x-request-id", "%REQ(X-REQUEST-ID)%"), setHeader("request-id", "%REQ(X-REQUEST-ID)%"),
@@ -134,9 +147,9 @@ func (r *edgeReply) gemini() *structpb.Struct {
 // is an answer like any other.
 func (b *builder) attemptReplies() *hcmv3.LocalReplyConfig {
 	away, c := &edgeReplies[0], &hcmv3.LocalReplyConfig{}
-	for _, shape := range edgeShapes { // while that stage is away, the path is the client's own
+	for _, shape := range edgeShapes { // while that stage is away, the path is the client's own, but after an express attempt
 		c.Mappers = append(c.Mappers, &hcmv3.ResponseMapper{
-			Filter:             b.cel(notOurs + " && " + shape.when),
+			Filter:             b.cel(notOurs + " && " + shape.when()),
 			BodyFormatOverride: jsonFormat(shape.format(away)),
 			HeadersToAdd: []*corev3.HeaderValueOption{
 				setHeader(envoy.LocalReplyHeader, "%RESPONSE_FLAGS%"), setHeader("retry-after", away.retryAfter),

@@ -63,14 +63,15 @@ func (b *builder) onMatch(r *routev3.Route) *xdsmatcherv3.Matcher_OnMatch {
 // undecided is the route of a request before the router stage has chosen one,
 // which reads its mode from it. The CORS filter stands before that stage and
 // reads its policy from a route that leads to a cluster: without one it lets no
-// page in. A request that would stay on it ends in an attempt listener, which
-// refuses what it does not know.
+// page in. This one has no endpoints, so a request that would stay on it is
+// refused, and the router stage's own answers name no provider.
 //
 // The router stage gets answers only where the request has a length and wants no
 // upgrade: Envoy ends the connection right behind its own answer to a broken
 // chunk or an upgrade, and that answer would lose its body in waiting.
 func (b *builder) undecided() *xdsmatcherv3.Matcher_OnMatch {
-	measured := b.modelRoute("measured", b.expressDefault())
+	undecided := []*groupv3.PriorityGroup{group("nowhere", envoy.NowhereCluster)}
+	measured := b.modelRoute("measured", undecided)
 	measured.TypedPerFilterConfig = b.answersToo()
 	m := &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
 		Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
@@ -84,7 +85,7 @@ func (b *builder) undecided() *xdsmatcherv3.Matcher_OnMatch {
 		}},
 	}}}
 	if len(b.c.Listen.CORSOrigins) > 0 {
-		m.OnNoMatch = b.onMatch(b.modelRoute("undecided", b.expressDefault()))
+		m.OnNoMatch = b.onMatch(b.modelRoute("undecided", undecided))
 	}
 	return &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Matcher{Matcher: m}}
 }
@@ -175,7 +176,7 @@ func (b *builder) retryPolicy() *routev3.RetryPolicy {
 var strippedResponseHeaders = []string{
 	"set-cookie", "alt-svc", "strict-transport-security", "server-timing", "nel", "report-to", "via",
 	"x-envoy-upstream-service-time", "x-envoy-ratelimited", "x-envoy-overloaded", "x-envoy-degraded",
-	"x-envoy-immediate-health-check-fail", "x-envoy-attempt-count", envoy.LocalReplyHeader,
+	"x-envoy-immediate-health-check-fail", "x-envoy-attempt-count", envoy.LocalReplyHeader, envoy.KeysHeader,
 }
 
 // gatewayFacts tell the client who served it, in every lane and without a

@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -131,7 +132,7 @@ func textCases() []Case {
 			x.answer(q)
 			x.checkHeard(q)
 			all := x.requests(x.target)
-			if len(all) != 2 || string(all[0].Body) != string(all[1].Body) {
+			if len(all) != 2 || !bytes.Equal(all[0].Body, all[1].Body) {
 				x.Errorf("%d requests, which differ", len(all))
 			}
 		}},

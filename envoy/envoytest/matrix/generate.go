@@ -46,7 +46,7 @@ func (d *generating) Ask(ctx context.Context, q *Question) (*Outcome, error) {
 			return o, err
 		}
 		g.add(got)
-		return o, g.end()
+		return g.end(), nil
 	}
 	for chunk, err := range client.Models.GenerateContentStream(ctx, q.Model, contents, config) {
 		if err != nil {
@@ -58,7 +58,7 @@ func (d *generating) Ask(ctx context.Context, q *Question) (*Outcome, error) {
 		o.fault(o.Finish != "" && len(chunk.Candidates) > 0, "a candidate after the finish")
 		g.add(chunk)
 	}
-	return o, g.end()
+	return g.end(), nil
 }
 
 // gathering puts answers together, of which a stream has many.
@@ -122,7 +122,7 @@ func (g *gathering) part(part *genai.Part) {
 	}
 }
 
-func (g *gathering) end() error {
+func (g *gathering) end() *Outcome {
 	o := g.o
 	o.fault(o.Problem == nil && o.Finish == "", "an answer without finish reason")
 	if o.Finish == "stop" && len(o.Calls) > 0 {
@@ -130,7 +130,7 @@ func (g *gathering) end() error {
 	}
 	g.whole.Role, g.bare.Role = "model", "model"
 	o.Turn, o.Bare = encode(&g.whole), encode(&g.bare)
-	return nil
+	return o
 }
 
 // Count implements Counter.
@@ -153,7 +153,7 @@ func (d *generating) Count(ctx context.Context, q *Question) (*Outcome, error) {
 }
 
 func generateParams(q *Question) ([]*genai.Content, *genai.GenerateContentConfig, error) {
-	c := &genai.GenerateContentConfig{StopSequences: q.Stop, MaxOutputTokens: int32(q.MaxTokens)} //nolint:gosec // cases are small
+	c := &genai.GenerateContentConfig{StopSequences: q.Stop, MaxOutputTokens: int32(q.MaxTokens)}
 	if q.System != "" {
 		c.SystemInstruction = genai.NewContentFromText(q.System, "user")
 	}
@@ -187,7 +187,7 @@ func generateParams(q *Question) ([]*genai.Content, *genai.GenerateContentConfig
 		c.ResponseMIMEType, c.ResponseJsonSchema = "application/json", object(q.Schema)
 	}
 	if q.Effort != "" {
-		c.ThinkingConfig = &genai.ThinkingConfig{IncludeThoughts: true, ThinkingBudget: genai.Ptr(int32(budget(q.Effort)))} //nolint:gosec // small
+		c.ThinkingConfig = &genai.ThinkingConfig{IncludeThoughts: true, ThinkingBudget: genai.Ptr(int32(budget(q.Effort)))}
 	}
 	if q.Temperature != nil {
 		c.Temperature = genai.Ptr(float32(*q.Temperature))

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/packages/param"
@@ -34,7 +35,8 @@ func (d *responding) Ask(ctx context.Context, q *Question) (*Outcome, error) {
 	if o.Problem, err = openAIProblem(err); err != nil || o.Problem != nil {
 		return o, err
 	}
-	return o, o.response(got)
+	err = o.response(got)
+	return o, err
 }
 
 // response reads a response that is over.
@@ -124,13 +126,13 @@ func (d *responding) stream(ctx context.Context, p responses.ResponseNewParams, 
 		o.fault(item.Type == "reasoning" && was != nil && len(item.Summary) > 0 && was.summary != item.Summary[0].Text, "a summary differs: "+item.RawJSON())
 	}
 	o.fault(len(items) != len(last.Output), fmt.Sprintf("%d items were opened, %d are in the response", len(items), len(last.Output)))
-	text := ""
+	var text strings.Builder
 	for i := range last.Output {
 		if was := items[last.Output[i].ID]; was != nil {
-			text += was.text
+			text.WriteString(was.text)
 		}
 	}
-	o.fault(text != last.OutputText(), "the text differs from what was streamed")
+	o.fault(text.String() != last.OutputText(), "the text differs from what was streamed")
 	return o.response(last)
 }
 

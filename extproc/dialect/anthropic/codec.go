@@ -22,6 +22,8 @@ import (
 	"net/url"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/stream"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -48,7 +50,7 @@ func Codec() *dialect.Codec {
 			Headers:       versionHeader(),
 			Patch:         Pieces,
 			EncodeRequest: EncodeRequest,
-			NewProbe:      func() dialect.Probe { return new(probe) },
+			NewProbe:      func() dialect.Probe { return stream.NewProbe(&grammar) },
 			CheckAnswer:   CheckAnswer,
 			FindUsage:     FindUsage,
 			DecodeUsage:   DecodeUsage,
@@ -78,17 +80,7 @@ func Path(e *dialect.Envelope, t dialect.Target) string {
 
 const vertexModels = "/publishers/anthropic/models/"
 
-func invalid(param, message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.InvalidRequest, Param: param, Message: message}
-}
-
-func badAnswer(message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.BadAnswer, Message: message}
-}
-
 // extra tags a raw member of this dialect, copied out of the text it lies in.
 func extra(name string, raw []byte) llm.Extra {
-	return llm.Extra{Dialect: llm.Anthropic, Name: name, Value: clone(raw)}
+	return llm.Extra{Dialect: llm.Anthropic, Name: name, Value: members.Clone(raw)}
 }
-
-func clone(raw []byte) llm.Raw { return append(llm.Raw(nil), raw...) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/patch"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -64,13 +65,9 @@ func countPath(_ *dialect.Envelope, t dialect.Target) string {
 func countPieces(body []byte, e *dialect.Envelope, t dialect.Target) [][]byte {
 	list := editsFor(body, e, t, false)
 	if t.Platform == dialect.Vertex {
-		for i := range list.list[:list.n] {
-			if c := &list.list[i]; c.quote {
-				c.tail = "," + versionMember
-			}
-		}
+		list.Add(patch.Insertion(e.Spans[spanModel].To, ","+versionMember))
 	}
-	return patched(body, list)
+	return list.Pieces(body)
 }
 
 // countOf reads input_tokens; false if there is none.
@@ -86,14 +83,14 @@ func countOf(body []byte) (int64, bool) {
 }
 
 func checkCount(body []byte, complete bool) *llm.Problem {
-	if p := checkObject(body, complete); p != nil || !complete {
+	if p := dialect.CheckObject(body, complete); p != nil || !complete {
 		return p
 	}
-	if isErrorDocument(body) {
+	if dialect.IsErrorDocument(body) {
 		return DecodeError(0, nil, body)
 	}
 	if _, ok := countOf(body); !ok {
-		return badAnswer("the provider's answer has no input_tokens")
+		return dialect.BadAnswer("the provider's answer has no input_tokens")
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package anthropic
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -40,7 +42,7 @@ func readDelta(raw []byte) (m deltaMembers) {
 // names the tool.
 func (s *source) delta(index int64, raw []byte) *llm.Problem {
 	m := readDelta(raw)
-	kind, known := deltaKinds[string(unquoted(m.kind))]
+	kind, known := deltaKinds[string(members.Unquoted(m.kind))]
 	b := s.opened(index)
 	if b != nil && b.kind == wholeBlock {
 		return s.wholeDelta(b, &m, raw)
@@ -55,7 +57,7 @@ func (s *source) delta(index int64, raw []byte) *llm.Problem {
 		}
 		b = s.opened(index)
 	}
-	switch string(unquoted(m.kind)) {
+	switch string(members.Unquoted(m.kind)) {
 	case "text_delta":
 		s.text(b, m.text)
 	case "citations_delta":
@@ -74,14 +76,6 @@ func (s *source) delta(index int64, raw []byte) *llm.Problem {
 		}
 	}
 	return nil
-}
-
-// unquoted is a word without its quotes; words of the API have no escapes.
-func unquoted(raw []byte) []byte {
-	if scan.KindOf(raw) != scan.String {
-		return nil
-	}
-	return raw[1 : len(raw)-1]
 }
 
 func (s *source) opened(index int64) *openBlock {
@@ -104,7 +98,7 @@ func (s *source) implied(index int64, kind blockKind) *llm.Problem {
 func (b *openBlock) sign(raw []byte) *llm.Problem {
 	text, _ := scan.Text(raw)
 	if len(b.signature)+len(text) > maxHeld {
-		return badAnswer("the provider sent a signature that is too large")
+		return dialect.BadAnswer("the provider sent a signature that is too large")
 	}
 	b.signature = append(b.signature, text...)
 	return nil
@@ -129,7 +123,7 @@ func (s *source) wholeDelta(b *openBlock, m *deltaMembers, raw []byte) *llm.Prob
 		held += len(b.later[i].Value)
 	}
 	if held > maxHeld || len(b.later) > maxOpenBlocks {
-		return badAnswer("the provider sent a block that is too large")
+		return dialect.BadAnswer("the provider sent a block that is too large")
 	}
 	return nil
 }
@@ -137,9 +131,9 @@ func (s *source) wholeDelta(b *openBlock, m *deltaMembers, raw []byte) *llm.Prob
 func (b *openBlock) replace(name string, value []byte) {
 	for i := range b.later {
 		if b.later[i].Name == name {
-			b.later[i].Value = clone(value)
+			b.later[i].Value = members.Clone(value)
 			return
 		}
 	}
-	b.later = append(b.later, llm.Member{Name: name, Value: clone(value)})
+	b.later = append(b.later, llm.Member{Name: name, Value: members.Clone(value)})
 }

@@ -1,9 +1,11 @@
 package anthropic
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/sse"
 )
@@ -55,13 +57,9 @@ func EncodeError(p *llm.Problem, generation string) []byte {
 		o.Text("request_id", generation)
 	}
 	o.Begin("dragoman")
-	if p.Code != "" {
-		o.Text("code", p.Code)
-	} else {
-		o.Text("code", p.Kind.String())
-	}
+	o.Text("code", cmp.Or(p.Code, p.Kind.String()))
 	o.TextIf("param", p.Param)
-	o.attempts(p.Attempts)
+	o.Attempts(p.Attempts)
 	if p.Kind.Status() < http.StatusInternalServerError {
 		o.RawIf("vendor", p.Vendor)
 	}
@@ -70,37 +68,9 @@ func EncodeError(p *llm.Problem, generation string) []byte {
 	return o.B
 }
 
-func (o *object) attempts(list []llm.Attempt) {
-	if len(list) == 0 {
-		return
-	}
-	o.BeginArray("attempts")
-	for _, a := range list {
-		o.Open()
-		o.Text("provider", a.Provider)
-		o.Text("model", a.Model)
-		o.Text("reason", a.Reason)
-		if a.Status != 0 {
-			o.Integer("status", int64(a.Status))
-		}
-		o.End()
-	}
-	o.EndArray()
-}
-
 // EncodeStreamError gives a problem as the last event of a stream.
 func EncodeStreamError(p *llm.Problem, generation string) []byte {
 	body := EncodeError(p, generation)
-	flatten(body)
+	members.OneLine(body)
 	return sse.Append(nil, "error", body)
-}
-
-// flatten turns line ends, which only raw JSON brings as white space between
-// tokens, into spaces: in a stream they would end the line.
-func flatten(text []byte) {
-	for i, c := range text {
-		if c == '\n' || c == '\r' {
-			text[i] = ' '
-		}
-	}
 }

@@ -62,7 +62,7 @@ func (e *requestEncoder) format() llm.Raw {
 	o.Text("type", "json_schema")
 	o.Raw("schema", schema)
 	for i := range f.Extra {
-		if name, ok := lies(&f.Extra[i], ""); ok {
+		if name, ok := places.Lies(&f.Extra[i], ""); ok {
 			o.Raw(name, f.Extra[i].Value)
 		} else {
 			e.drop("response_format." + f.Extra[i].Name)

@@ -9,7 +9,7 @@ import (
 // needs tells what the current member needs of a target. It looks no deeper
 // than it must and leaves every judgement of form to the provider.
 func (s *scanner) needs() (n llm.Needs) {
-	w := &s.w
+	w := &s.Walk
 	switch string(w.Key()) {
 	case "messages":
 		for ok := w.Array(); ok && w.Element(); {
@@ -24,7 +24,7 @@ func (s *scanner) needs() (n llm.Needs) {
 			n = llm.NeedTools
 		}
 	case "thinking":
-		s.e.Uses |= dialect.UsesReasoning
+		s.Envelope.Uses |= dialect.UsesReasoning
 		for ok := w.Object(); ok && w.Member(); {
 			// Adaptive thinking leaves it to the model whether it thinks at all.
 			if string(w.Key()) == "type" && string(w.Value()) == `"enabled"` {
@@ -37,7 +37,7 @@ func (s *scanner) needs() (n llm.Needs) {
 			case "format":
 				n |= s.formatNeeds()
 			case "effort":
-				s.e.Uses |= dialect.UsesReasoning
+				s.Envelope.Uses |= dialect.UsesReasoning
 			}
 		}
 	case "output_format":
@@ -47,11 +47,11 @@ func (s *scanner) needs() (n llm.Needs) {
 }
 
 func (s *scanner) formatNeeds() (n llm.Needs) {
-	w := &s.w
+	w := &s.Walk
 	for ok := w.Object(); ok && w.Member(); {
 		if string(w.Key()) == "type" && string(w.Value()) == `"json_schema"` {
 			n = llm.NeedJSONSchema
-			s.e.Uses |= dialect.UsesSchema
+			s.Envelope.Uses |= dialect.UsesSchema
 		}
 	}
 	return n
@@ -60,7 +60,7 @@ func (s *scanner) formatNeeds() (n llm.Needs) {
 // blockNeeds looks at the types of blocks and of those within tool results,
 // and whether thoughts are Anthropic's.
 func (s *scanner) blockNeeds() (n llm.Needs) {
-	w := &s.w
+	w := &s.Walk
 	for ok := w.Array(); ok && w.Element(); {
 		for ok := w.Object(); ok && w.Member(); {
 			switch string(w.Key()) {
@@ -75,11 +75,11 @@ func (s *scanner) blockNeeds() (n llm.Needs) {
 				n |= s.blockNeeds()
 			case "signature":
 				if raw := w.Value(); scan.KindOf(raw) == scan.String && (len(raw) == len(`""`) || llm.IsSealed(raw[1:])) {
-					s.e.Uses |= dialect.UsesSealed
+					s.Envelope.Uses |= dialect.UsesSealed
 				}
 			case "data":
 				if raw := w.Value(); scan.KindOf(raw) == scan.String && llm.IsSealed(raw[1:]) {
-					s.e.Uses |= dialect.UsesSealed
+					s.Envelope.Uses |= dialect.UsesSealed
 				}
 			}
 		}

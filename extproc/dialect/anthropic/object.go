@@ -1,8 +1,6 @@
 package anthropic
 
 import (
-	"strings"
-
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
@@ -19,7 +17,8 @@ const (
 	inMetadata     = "metadata/"
 )
 
-var paths = [...]string{inThinking, inOutputConfig, inMetadata}
+// places are where extras of this dialect lie.
+var places = members.Places{Dialect: llm.Anthropic, Paths: []string{inThinking, inOutputConfig, inMetadata}}
 
 // Names of extras that are whole values.
 const (
@@ -32,28 +31,8 @@ const (
 	inTool = "tool_use/"
 )
 
-// lies gives the name of an extra that lies in path; "" = in the object itself.
-func lies(x *llm.Extra, path string) (name string, ok bool) {
-	if x.Dialect != llm.Anthropic {
-		return "", false
-	}
-	if path != "" {
-		return strings.CutPrefix(x.Name, path)
-	}
-	for _, p := range paths {
-		if strings.HasPrefix(x.Name, p) {
-			return "", false
-		}
-	}
-	return x.Name, true
-}
-
 // extras writes this dialect's extras that lie in path; "" = in the object
 // itself.
 func (o *object) extras(list llm.Extras, path string) {
-	for i := range list {
-		if name, ok := lies(&list[i], path); ok {
-			o.Raw(name, list[i].Value)
-		}
-	}
+	o.Extras(list, &places, path)
 }

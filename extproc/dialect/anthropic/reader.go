@@ -1,21 +1,17 @@
 package anthropic
 
 import (
-	"bytes"
-
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/stream"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
-	"github.com/dragoman-gateway/dragoman/extproc/sse"
 )
-
-// doneMarker ends streams of compatible providers that keep OpenAI's habit.
-const doneMarker = "[DONE]"
 
 // reader implements dialect.Reader.
 type reader struct {
-	framer sse.Framer
+	events stream.Events
 	source source
-	done   bool // the terminal event or an error has passed
 }
 
 func newReader() *reader {
@@ -25,36 +21,15 @@ func newReader() *reader {
 func newSource() source { return source{native: &llm.Thought{Format: llm.FormatAnthropic}} }
 
 func (r *reader) Feed(dst []llm.Event, chunk []byte) []llm.Event {
-	if r.done {
-		return dst
-	}
 	r.source.out = dst
-	r.framer.Feed(chunk)
-	for ev, ok := r.framer.Next(); ok && !r.done; ev, ok = r.framer.Next() {
-		r.event(ev)
-	}
-	if err := r.framer.Err(); err != nil && !r.done {
-		r.fail(&llm.Problem{Kind: llm.BadAnswer, Message: "the provider sent an event that is too large", Cause: err})
-	}
+	r.events.Feed(r, chunk)
 	return r.take()
 }
 
 func (r *reader) Close(dst []llm.Event) []llm.Event {
 	r.source.out = dst
-	if ev, ok := r.framer.End(); ok && !r.done && whole(ev) {
-		r.event(ev)
-	}
-	if !r.done {
-		r.fail(badAnswer("the provider ended the stream early"))
-	}
-	r.done = true
+	r.events.Close(r)
 	return r.take()
-}
-
-// whole tells whether the last event of a stream only lacks its empty line.
-func whole(ev sse.Event) bool {
-	data := bytes.TrimSpace(ev.Data)
-	return string(data) == doneMarker || scan.Validate(data) == nil
 }
 
 // take hands the events over; they are the caller's.
@@ -64,10 +39,10 @@ func (r *reader) take() []llm.Event {
 	return out
 }
 
-// fail ends the events. What goes wrong behind the finish does no harm: the
+// Fail ends the events. What goes wrong behind the finish does no harm: the
 // answer is whole.
-func (r *reader) fail(p *llm.Problem) {
-	r.done = true
+func (r *reader) Fail(p *llm.Problem) {
+	r.events.Done = true
 	if !r.source.finished {
 		r.source.emit(llm.Event{Kind: llm.Failed, Problem: p})
 	}
@@ -81,9 +56,9 @@ func (r *reader) end() {
 	case r.source.carried:
 		r.source.finish("", "")
 	default:
-		r.fail(badAnswer("the provider's answer is empty"))
+		r.Fail(dialect.BadAnswer("the provider's answer is empty"))
 	}
-	r.done = true
+	r.events.Done = true
 }
 
 // streamEvent are the members of an event of a stream.
@@ -111,7 +86,7 @@ func readEvent(data []byte) (ev streamEvent, err *scan.Error) {
 		case "usage":
 			ev.usage = w.Value()
 		case "error":
-			ev.failed = isError(w.Value())
+			ev.failed = dialect.IsError(w.Value())
 		default:
 			name := string(key)
 			if value := w.Value(); !scan.IsNull(value) {
@@ -122,30 +97,26 @@ func readEvent(data []byte) (ev streamEvent, err *scan.Error) {
 	return ev, w.End()
 }
 
-func (r *reader) event(ev sse.Event) {
-	data := bytes.TrimSpace(ev.Data)
-	switch {
-	case len(data) == 0:
-		return
-	case string(data) == doneMarker:
+func (r *reader) Event(name, data []byte) {
+	if string(data) == stream.DoneMarker {
 		r.end()
 		return
 	}
 	m, err := readEvent(data)
 	if err != nil || data[0] != '{' {
-		r.fail(badAnswer("the provider sent an event that is not a JSON object"))
+		r.Fail(dialect.BadAnswer("the provider sent an event that is not a JSON object"))
 		return
 	}
-	kind := unquoted(m.kind)
+	kind := members.Unquoted(m.kind)
 	if kind == nil {
-		kind = ev.Name
+		kind = name
 	}
 	if m.failed || string(kind) == "error" {
-		r.fail(DecodeError(0, nil, data))
+		r.Fail(DecodeError(0, nil, data))
 		return
 	}
 	if p := r.step(string(kind), &m); p != nil {
-		r.fail(p)
+		r.Fail(p)
 	}
 }
 

@@ -1,6 +1,8 @@
 package anthropic
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/envelope"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
@@ -77,7 +79,7 @@ func (d *requestDecoder) member(key string, raw []byte) {
 	case "providerOptions":
 		d.Object(key, raw, func(name string, value []byte) {
 			if name != "gateway" {
-				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: clone(value)})
+				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: members.Clone(value)})
 			}
 		})
 	default:
@@ -91,8 +93,8 @@ func (d *requestDecoder) member(key string, raw []byte) {
 // (object.go) could not be told from what lies there; the API has none such.
 func (d *requestDecoder) unknown(key string, raw []byte) {
 	x := extra(key, raw)
-	if _, ok := lies(&x, ""); !ok && d.Problem == nil {
-		d.Problem = invalid(key, "unknown member "+key)
+	if _, ok := places.Lies(&x, ""); !ok && d.Problem == nil {
+		d.Problem = dialect.Invalid(key, "unknown member "+key)
 	}
 	d.r.Extra = append(d.r.Extra, x)
 }
@@ -158,7 +160,7 @@ func (d *requestDecoder) thinking(raw []byte) {
 		case "type":
 			kind = d.Text(path, value)
 		case "budget_tokens":
-			g.Budget = d.Within(path, value, 0, maxTokens)
+			g.Budget = d.Within(path, value, 0, envelope.MaxTokens)
 		case "display":
 			switch word := d.Text(path, value); word {
 			case "omitted", "summarized":
@@ -204,7 +206,7 @@ func (d *requestDecoder) format(path string, raw []byte) {
 			plain = string(value) == `"json_schema"`
 		case "schema":
 			if !scan.IsNull(value) {
-				f.Schema = clone(value)
+				f.Schema = members.Clone(value)
 			}
 		default:
 			f.Extra = append(f.Extra, extra(name, value))
@@ -233,7 +235,7 @@ func (d *requestDecoder) tool(path string, raw []byte) {
 			t.Description = d.Text(path+".description", value)
 		case "input_schema":
 			if !scan.IsNull(value) {
-				t.Schema = clone(value)
+				t.Schema = members.Clone(value)
 			}
 		case "strict":
 			t.Strict = d.Truth(path+".strict", value)
@@ -295,5 +297,5 @@ func cache(raw []byte) llm.Raw {
 	if scan.IsNull(raw) {
 		return nil
 	}
-	return clone(raw)
+	return members.Clone(raw)
 }

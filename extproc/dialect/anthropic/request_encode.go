@@ -193,7 +193,7 @@ func (e *requestEncoder) rest() {
 	}
 	for i := range r.Extra {
 		x := &r.Extra[i]
-		name, ok := lies(x, "")
+		name, ok := places.Lies(x, "")
 		switch {
 		case x.Dialect != llm.Anthropic:
 			if !repeated[x.Name] {

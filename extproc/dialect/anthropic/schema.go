@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -15,7 +16,7 @@ func inputSchema(schema llm.Raw) llm.Raw {
 	if scan.KindOf(schema) != scan.Object {
 		return llm.Raw(`{"type":"object","properties":{}}`)
 	}
-	if memberOf(schema, "type") != nil {
+	if members.Find(schema, "type") != nil {
 		return schema
 	}
 	rest := bytes.TrimLeft(schema[1:], " \t\r\n")
@@ -31,18 +32,8 @@ func objectSchema(schema llm.Raw) bool {
 	if scan.KindOf(schema) != scan.Object {
 		return false
 	}
-	kind := memberOf(schema, "type")
+	kind := members.Find(schema, "type")
 	return kind == nil || string(kind) == `"object"`
-}
-
-func memberOf(raw []byte, name string) (value []byte) {
-	w := scan.Over(raw)
-	for ok := w.Object(); ok && w.Member(); {
-		if string(w.Key()) == name {
-			value = w.Value()
-		}
-	}
-	return value
 }
 
 // conformed is a schema within the rules of structured outputs.
@@ -83,13 +74,13 @@ func (c *conformer) schema(raw []byte, description string) bool {
 	if scan.KindOf(raw) != scan.Object {
 		return false // true and false are schemas, too
 	}
-	if ref := memberOf(raw, "$ref"); ref != nil && memberOf(raw, "$defs") == nil && memberOf(raw, "definitions") == nil {
+	if ref := members.Find(raw, "$ref"); ref != nil && members.Find(raw, "$defs") == nil && members.Find(raw, "definitions") == nil {
 		c.Open()
 		c.Raw("$ref", ref)
 		c.End()
 		return string(ref) != `"#"`
 	}
-	k := keywords{isObject: string(memberOf(raw, "type")) == `"object"`, description: description}
+	k := keywords{isObject: string(members.Find(raw, "type")) == `"object"`, description: description}
 	c.Open()
 	w := scan.Over(raw)
 	for ok := w.Object(); ok && w.Member(); {

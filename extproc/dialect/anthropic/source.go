@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -171,7 +172,7 @@ func (s *source) start(index int64, raw []byte) *llm.Problem {
 	s.begin()
 	s.stop(index)
 	if len(s.open) == maxOpenBlocks {
-		return badAnswer("the provider opened too many blocks at once")
+		return dialect.BadAnswer("the provider opened too many blocks at once")
 	}
 	m := readBlock(raw)
 	b := openBlock{index: index}
@@ -192,7 +193,7 @@ func (s *source) start(index int64, raw []byte) *llm.Problem {
 	case `"tool_use"`:
 		s.startTool(&b, &m)
 	default:
-		b.raw = clone(raw)
+		b.raw = members.Clone(raw)
 		s.carried = true
 	}
 	s.open = append(s.open, b)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/anthropic"
-	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/dialecttest"
 )
 
 // conversation is a streaming request of about size bytes.
@@ -44,50 +44,6 @@ func TestScanAllocatesOnlyTheModelNameAndPatchItsPieces(t *testing.T) {
 	}
 }
 
-func TestProbingAContentEventAllocatesOnlyTheProbe(t *testing.T) {
-	chunk := []byte(prelude + contentEvent)
-	c := anthropic.Codec()
-	if n := testing.AllocsPerRun(50, func() {
-		if seen, _ := c.NewProbe().Feed(chunk); seen != dialect.Content {
-			t.Error("no content")
-		}
-	}); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-// Reader and Writer: one allocation for the text of the event.
-func TestTranslatingAnEventAllocatesOnlyItsText(t *testing.T) {
-	if n := testing.AllocsPerRun(200, translator(t)); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-func translator(tb testing.TB) func() {
-	tb.Helper()
-	c := anthropic.Codec()
-	r, w := c.NewReader(), c.NewWriter(reply)
-	var events []llm.Event
-	var out []byte
-	feed := func(chunk []byte) {
-		events = r.Feed(events[:0], chunk)
-		out = out[:0]
-		for _, ev := range events {
-			out = w.Write(out, ev)
-		}
-	}
-	feed([]byte(prelude))
-	chunk := []byte(contentEvent)
-	translate := func() {
-		feed(chunk)
-		if len(out) == 0 {
-			tb.Error("nothing is written")
-		}
-	}
-	translate()
-	return translate
-}
-
 func BenchmarkScanAndPatch(b *testing.B) {
 	for name, size := range map[string]int{"1KB": 1 << 10, "100KB": 100 << 10} {
 		body := conversation(size)
@@ -105,28 +61,17 @@ func BenchmarkScanAndPatch(b *testing.B) {
 	}
 }
 
-func BenchmarkTranslateEvent(b *testing.B) {
-	translate := translator(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		translate()
-	}
+var speed = dialecttest.Speed{
+	Codec: anthropic.Codec(), Reply: reply, Target: dialect.Target{ID: "t"},
+	Prelude: prelude, Content: contentEvent, Request: conversation,
 }
 
-func BenchmarkTranslateRequest(b *testing.B) {
-	for name, size := range map[string]int{"1KB": 1 << 10, "100KB": 100 << 10} {
-		body := conversation(size)
-		b.Run(name, func(b *testing.B) {
-			dst := make([]byte, 0, len(body)+1024)
-			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				r, p := anthropic.DecodeRequest(body)
-				if p != nil {
-					b.Fatal(p)
-				}
-				dst, _, _ = anthropic.EncodeRequest(dst[:0], r, dialect.Target{ID: "t"})
-			}
-		})
-	}
-}
+func TestProbingAContentEventAllocatesOnlyTheProbe(t *testing.T) { speed.Probe(t) }
+
+func TestTranslatingAnEventAllocatesOnlyItsText(t *testing.T) { speed.Event(t) }
+
+func BenchmarkProbe(b *testing.B) { speed.BenchmarkProbe(b) }
+
+func BenchmarkTranslateEvent(b *testing.B) { speed.BenchmarkEvent(b) }
+
+func BenchmarkTranslateRequest(b *testing.B) { speed.BenchmarkRequest(b) }

@@ -74,7 +74,7 @@ func (e *requestEncoder) tool(path string, t *llm.Tool, strict *int) {
 // more writes the extras of a part or tool that lie at path.
 func (e *requestEncoder) more(path string, list llm.Extras) {
 	for i := range list {
-		if name, ok := lies(&list[i], ""); ok {
+		if name, ok := places.Lies(&list[i], ""); ok {
 			e.Raw(name, list[i].Value)
 		} else {
 			e.drop(path + "." + list[i].Name)

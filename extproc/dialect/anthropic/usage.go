@@ -1,33 +1,20 @@
 package anthropic
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
 
 // FindUsage gives the usage object of a whole JSON answer; nil if it has none.
-func FindUsage(body []byte) (usage []byte) {
-	w := scan.Over(body)
-	for ok := w.Object(); ok && w.Member(); {
-		if string(w.Key()) == "usage" {
-			usage = w.Value()
-		}
-	}
-	return usage
-}
+func FindUsage(body []byte) []byte { return members.Find(body, "usage") }
 
 // DecodeUsage reads a usage object, or several one after the other: those of
 // message_start and of message_delta; nil if they count nothing.
 func DecodeUsage(raw []byte) *llm.Usage {
 	var c counts
-	for len(raw) > 0 {
-		w := scan.Over(raw)
-		object := w.Value()
-		if object == nil {
-			break
-		}
+	for object := range members.Values(raw) {
 		c.add(object)
-		raw = raw[w.Pos():]
 	}
 	return c.usage()
 }
@@ -51,26 +38,26 @@ func (c *counts) add(raw []byte) bool {
 	for w.Member() {
 		switch key := w.Key(); string(key) {
 		case "input_tokens":
-			greater(&c.fresh, count(w.Value()))
+			greater(&c.fresh, members.Count(w.Value()))
 		case "cache_read_input_tokens":
-			greater(&c.read, count(w.Value()))
+			greater(&c.read, members.Count(w.Value()))
 		case "cache_creation_input_tokens":
-			greater(&c.write, count(w.Value()))
+			greater(&c.write, members.Count(w.Value()))
 		case "cache_creation":
 			for ok := w.Object(); ok && w.Member(); {
 				switch string(w.Key()) {
 				case "ephemeral_5m_input_tokens":
-					brief = count(w.Value())
+					brief = members.Count(w.Value())
 				case "ephemeral_1h_input_tokens":
-					hour = count(w.Value())
+					hour = members.Count(w.Value())
 				}
 			}
 		case "output_tokens":
-			greater(&c.output, count(w.Value()))
+			greater(&c.output, members.Count(w.Value()))
 		case "output_tokens_details":
 			for ok := w.Object(); ok && w.Member(); {
 				if string(w.Key()) == "thinking_tokens" {
-					greater(&c.thinking, count(w.Value()))
+					greater(&c.thinking, members.Count(w.Value()))
 				}
 			}
 		default:
@@ -108,14 +95,6 @@ func greater(into *llm.Opt[llm.Tokens], n llm.Opt[llm.Tokens]) {
 	}
 }
 
-func count(raw []byte) llm.Opt[llm.Tokens] {
-	n, ok := scan.Int(raw)
-	if !ok {
-		return llm.Opt[llm.Tokens]{}
-	}
-	return llm.Count(n)
-}
-
 // usage is what the reports so far say; nil if they count nothing.
 func (c *counts) usage() *llm.Usage {
 	u := llm.Usage{
@@ -149,10 +128,6 @@ func (o *object) usage(u *llm.Usage) {
 		o.Integer("thinking_tokens", int64(n))
 		o.End()
 	}
-	for i := range u.Extra {
-		if name, ok := lies(&u.Extra[i], ""); ok {
-			o.Raw(name, u.Extra[i].Value)
-		}
-	}
+	o.extras(u.Extra, "")
 	o.End()
 }

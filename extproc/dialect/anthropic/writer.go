@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -50,12 +51,12 @@ func (w *writer) Close(dst []byte) []byte {
 	case w.done:
 		return dst
 	case !w.ended:
-		return w.fail(dst, badAnswer("the provider ended the stream early"))
+		return w.fail(dst, dialect.BadAnswer("the provider ended the stream early"))
 	}
 	word, sequence := w.stopReason()
 	if word == wordError {
 		w.ended = false
-		return w.fail(dst, badAnswer("the model failed midway"))
+		return w.fail(dst, dialect.BadAnswer("the model failed midway"))
 	}
 	w.done = true
 	dst = w.begin(dst)
@@ -101,7 +102,7 @@ func event(dst []byte, name string) (o object, from int) {
 
 func send(o object, from int) []byte {
 	o.End()
-	flatten(o.B[from:])
+	members.OneLine(o.B[from:])
 	return append(o.B, "\n\n"...)
 }
 
@@ -148,7 +149,7 @@ func (w *writer) drain(dst []byte) []byte {
 		w.blocks = w.blocks[1:]
 	}
 	if len(w.blocks) > 1 && w.waiting() > maxWaiting {
-		return w.fail(dst, badAnswer("the provider interleaved calls that are too large to put in order"))
+		return w.fail(dst, dialect.BadAnswer("the provider interleaved calls that are too large to put in order"))
 	}
 	return dst
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -41,7 +42,7 @@ func (a *answer) event(name string, payload []byte) *llm.Problem {
 		return nil
 	}
 	if err := scan.Validate(payload); err != nil || scan.KindOf(bytes.TrimLeft(payload, " \t\r\n")) != scan.Object {
-		return badAnswer("the provider sent an event that is not a JSON object")
+		return dialect.BadAnswer("the provider sent an event that is not a JSON object")
 	}
 	switch name {
 	case "messageStart":
@@ -79,7 +80,7 @@ func (a *answer) blockEvent(name string, payload []byte) *llm.Problem {
 		}
 	}
 	if index < 0 || index > maxIndex {
-		return badAnswer("the provider sent a content block with an index out of bounds")
+		return dialect.BadAnswer("the provider sent a content block with an index out of bounds")
 	}
 	if name == "contentBlockStop" {
 		a.closeBlocks(func(b *block) bool { return int64(b.index) == index })
@@ -194,7 +195,7 @@ func DecodeAnswer(body []byte) ([]llm.Event, *llm.Problem) {
 	for ok := w.Object(); ok && w.Member(); {
 		switch string(w.Key()) {
 		case "output":
-			message = member(w.Value(), "message")
+			message = members.Find(w.Value(), "message")
 		case "stopReason":
 			reason = w.Value()
 		case "additionalModelResponseFields":
@@ -203,7 +204,7 @@ func DecodeAnswer(body []byte) ([]llm.Event, *llm.Problem) {
 			a.extra("additionalModelResponseFields", value)
 		}
 	}
-	blocks := scan.Over(member(message, "content"))
+	blocks := scan.Over(members.Find(message, "content"))
 	ok := blocks.Array()
 	for i := 0; ok && blocks.Element(); i++ {
 		a.closeBlocks(every)
@@ -219,43 +220,19 @@ func DecodeAnswer(body []byte) ([]llm.Event, *llm.Problem) {
 	return a.out, nil
 }
 
-// member is the value of an object's member, nil if it has none.
-func member(raw []byte, name string) (value []byte) {
-	w := scan.Over(raw)
-	for ok := w.Object(); ok && w.Member(); {
-		if string(w.Key()) == name {
-			value = w.Value()
-		}
-	}
-	return value
-}
-
 // CheckAnswer judges a JSON answer with status 200.
 func CheckAnswer(body []byte, complete bool) *llm.Problem {
-	start := bytes.TrimLeft(body, " \t\r\n")
-	switch {
-	case len(start) == 0 && complete:
-		return badAnswer("the provider's answer is empty")
-	case len(start) == 0:
-		return nil
-	case start[0] == '<':
-		return badAnswer("the provider answered with HTML instead of JSON")
-	case start[0] != '{':
-		return badAnswer("the provider's answer is not a JSON object")
-	case !complete:
-		return nil
+	if p := dialect.CheckObject(body, complete); p != nil || !complete {
+		return p
 	}
-	if err := scan.Validate(body); err != nil {
-		return badAnswer("the provider's answer is broken JSON: " + err.Error())
-	}
-	message := member(member(start, "output"), "message")
+	message := members.Find(members.Find(body, "output"), "message")
 	switch {
-	case scan.KindOf(member(message, "content")) == scan.Array:
+	case scan.KindOf(members.Find(message, "content")) == scan.Array:
 		return nil
-	case isError(start):
+	case isError(body):
 		return DecodeError(0, nil, body)
 	}
-	return badAnswer("the provider's answer has no message")
+	return dialect.BadAnswer("the provider's answer has no message")
 }
 
 // isSchemaTool tells whether a call is the emulation of structured output.

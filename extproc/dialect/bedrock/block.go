@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -49,7 +51,7 @@ func (a *answer) opening(raw []byte) *llm.Problem {
 			a.block.kind = served
 		case "image":
 			a.block.kind = image
-			a.block.format, _ = scan.Text(member(w.Value(), "format"))
+			a.block.format, _ = scan.Text(members.Find(w.Value(), "format"))
 		}
 	}
 	return nil
@@ -58,17 +60,17 @@ func (a *answer) opening(raw []byte) *llm.Problem {
 // startCall begins a call. One without id gets one that is unique within the
 // answer.
 func (a *answer) startCall(raw []byte) *llm.Problem {
-	id, _ := scan.Text(member(raw, "toolUseId"))
-	name, _ := scan.Text(member(raw, "name"))
+	id, _ := scan.Text(members.Find(raw, "toolUseId"))
+	name, _ := scan.Text(members.Find(raw, "name"))
 	switch {
-	case string(member(raw, "type")) == `"server_tool_use"`:
+	case string(members.Find(raw, "type")) == `"server_tool_use"`:
 		a.block.kind = served
 		return nil
 	case isSchemaTool(name):
 		a.block.kind = answered
 		return nil
 	case a.calls == maxCalls:
-		return badAnswer("the provider sent too many tool calls")
+		return dialect.BadAnswer("the provider sent too many tool calls")
 	case id == "":
 		id = "call_" + strconv.Itoa(int(a.calls))
 	}
@@ -86,7 +88,7 @@ func (a *answer) delta(raw []byte) *llm.Problem {
 		case "text":
 			a.text(w.Value())
 		case "toolUse":
-			if p := a.input(member(w.Value(), "input")); p != nil {
+			if p := a.input(members.Find(w.Value(), "input")); p != nil {
 				return p
 			}
 		case "reasoningContent":
@@ -95,7 +97,7 @@ func (a *answer) delta(raw []byte) *llm.Problem {
 			}
 		case "image":
 			a.block.kind = image
-			if p := a.hold(member(member(w.Value(), "source"), "bytes")); p != nil {
+			if p := a.hold(members.Find(members.Find(w.Value(), "source"), "bytes")); p != nil {
 				return p
 			}
 		case "citation":
@@ -197,7 +199,7 @@ func (a *answer) hold(raw []byte) *llm.Problem {
 		b.held, err = base64.StdEncoding.AppendDecode(b.held, []byte(piece))
 	}
 	if err != nil {
-		return badAnswer("the provider sent bytes that are not base64")
+		return dialect.BadAnswer("the provider sent bytes that are not base64")
 	}
 	return nil
 }
@@ -210,7 +212,9 @@ func (b *block) base64() string {
 	return string(b.held)
 }
 
-func tooLarge() *llm.Problem { return badAnswer("the provider sent a content block that is too large") }
+func tooLarge() *llm.Problem {
+	return dialect.BadAnswer("the provider sent a content block that is too large")
+}
 
 // at makes the block of an index the current one; fresh if it begins here. Calls
 // may stay open beside each other, every other block ends where the next begins,
@@ -224,7 +228,7 @@ func (a *answer) at(index int32, fresh bool) *llm.Problem {
 	}
 	a.closeBlocks(func(b *block) bool { return b.index == index || b.kind != tool && b.kind != served })
 	if len(a.blocks) == maxCalls {
-		return badAnswer("the provider sent too many tool calls")
+		return dialect.BadAnswer("the provider sent too many tool calls")
 	}
 	a.blocks = append(a.blocks, block{index: index, call: -1})
 	a.block = &a.blocks[len(a.blocks)-1]
@@ -289,7 +293,7 @@ func (a *answer) wholeBlock(raw []byte) *llm.Problem {
 			if p := a.startCall(value); p != nil {
 				return p
 			}
-			if p := a.input(member(value, "input")); p != nil {
+			if p := a.input(members.Find(value, "input")); p != nil {
 				return p
 			}
 		case "reasoningContent":
@@ -299,8 +303,8 @@ func (a *answer) wholeBlock(raw []byte) *llm.Problem {
 		case "image":
 			value := w.Value()
 			a.block.kind = image
-			a.block.format, _ = scan.Text(member(value, "format"))
-			if p := a.hold(member(member(value, "source"), "bytes")); p != nil {
+			a.block.format, _ = scan.Text(members.Find(value, "format"))
+			if p := a.hold(members.Find(members.Find(value, "source"), "bytes")); p != nil {
 				return p
 			}
 		case "citationsContent":
@@ -311,7 +315,7 @@ func (a *answer) wholeBlock(raw []byte) *llm.Problem {
 }
 
 func (a *answer) wholeReasoning(raw []byte) *llm.Problem {
-	if p := a.reasoning(member(raw, "reasoningText")); p != nil {
+	if p := a.reasoning(members.Find(raw, "reasoningText")); p != nil {
 		return p
 	}
 	return a.reasoning(raw)
@@ -319,11 +323,11 @@ func (a *answer) wholeReasoning(raw []byte) *llm.Problem {
 
 // citations reads a text with its sources.
 func (a *answer) citations(raw []byte) {
-	content := scan.Over(member(raw, "content"))
+	content := scan.Over(members.Find(raw, "content"))
 	for ok := content.Array(); ok && content.Element(); {
-		a.text(member(content.Value(), "text"))
+		a.text(members.Find(content.Value(), "text"))
 	}
-	sources := scan.Over(member(raw, "citations"))
+	sources := scan.Over(members.Find(raw, "citations"))
 	for ok := sources.Array(); ok && sources.Element(); {
 		a.emit(llm.Event{Kind: llm.ExtraEvent, Extra: extra("citation", sources.Value())})
 	}

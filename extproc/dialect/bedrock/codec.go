@@ -23,6 +23,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -80,13 +81,7 @@ func alphanumeric(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
-func badAnswer(message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.BadAnswer, Message: message}
-}
-
 // extra tags a raw member of this dialect, copied out of the text it lies in.
 func extra(name string, raw []byte) *llm.Extra {
-	return &llm.Extra{Dialect: llm.Bedrock, Name: name, Value: clone(raw)}
+	return &llm.Extra{Dialect: llm.Bedrock, Name: name, Value: members.Clone(raw)}
 }
-
-func clone(raw []byte) llm.Raw { return append(llm.Raw(nil), raw...) }

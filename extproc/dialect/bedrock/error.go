@@ -1,23 +1,14 @@
 package bedrock
 
 import (
-	"bytes"
-	"errors"
 	"net/http"
-	"strconv"
 	"strings"
-	"unicode/utf8"
+	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/fault"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
-)
-
-// Bounds of what is read and kept of an error.
-const (
-	maxErrorBody    = 64 << 10
-	maxErrorMessage = 2 << 10
-	maxVendor       = 16 << 10
 )
 
 // errorKinds are the exceptions of the runtime and of Amazon's front door that
@@ -64,31 +55,26 @@ var missingModel = []string{
 // The credential and its rights are the operator's affair: the text of such
 // errors goes into Cause only.
 func DecodeError(status int, header http.Header, body []byte) *llm.Problem {
-	if len(body) > maxErrorBody {
-		body = body[:maxErrorBody]
-	}
 	e := awsError{status: status, name: header.Get("X-Amzn-Errortype")}
-	body = bytes.TrimSpace(body)
-	switch valid := scan.Validate(body) == nil; {
-	case valid && scan.KindOf(body) == scan.Object:
-		e.read(body)
-	case valid && scan.KindOf(body) == scan.String:
-		e.message, _ = scan.Text(body)
-	case plainText(body):
-		e.message = string(body)
+	json, text := fault.Body(body)
+	switch scan.KindOf(json) {
+	case scan.Object:
+		e.read(json)
+	case scan.String:
+		e.message, _ = scan.Text(json)
+	default:
+		e.message = text
 	}
-	p := e.problem()
-	p.RetryAfter = dialect.RetryAfter(header)
-	return p
+	return e.problem(dialect.RetryAfter(header))
 }
 
 // exception is the problem of an exception within a stream.
 func exception(name string, payload []byte) *llm.Problem {
 	e := awsError{name: name}
-	if body := bytes.TrimSpace(payload); scan.KindOf(body) == scan.Object && scan.Validate(body) == nil {
-		e.read(body)
+	if json, _ := fault.Body(payload); scan.KindOf(json) == scan.Object {
+		e.read(json)
 	}
-	return e.problem()
+	return e.problem(0)
 }
 
 // awsError is what an error says, whatever its form.
@@ -124,25 +110,12 @@ func (e *awsError) read(body []byte) {
 	e.object = body
 }
 
-func (e *awsError) problem() *llm.Problem {
+func (e *awsError) problem(wait time.Duration) *llm.Problem {
 	name := shortName(e.name)
-	p := &llm.Problem{Kind: e.kind(name), Message: shorten(e.message)}
-	if len(e.object) > len("{}") && len(e.object) <= maxVendor {
-		p.Vendor = bytes.Clone(e.object)
+	report := fault.Report{
+		Kind: e.kind(name), Status: e.status, Name: name, Message: e.message, RetryAfter: wait, Object: e.object,
 	}
-	switch {
-	case p.Kind == llm.Unauthenticated || p.Kind == llm.Forbidden:
-		p.Cause = errors.New("provider: " + strings.TrimSpace(name+" "+p.Message))
-		p.Message, p.Vendor = "the provider refused the gateway's credential", nil
-	case p.Message != "":
-	case name != "":
-		p.Message = "the provider reported " + shorten(name)
-	case e.status >= 400:
-		p.Message = "the provider answered with status " + strconv.Itoa(e.status)
-	default:
-		p.Message = "the provider reported an error without a message"
-	}
-	return p
+	return report.Problem()
 }
 
 func (e *awsError) kind(name string) llm.Kind {
@@ -191,18 +164,4 @@ func isError(raw []byte) (is bool) {
 		}
 	}
 	return is
-}
-
-// plainText tells whether a body that is not JSON can serve as a message:
-// short, readable and no HTML.
-func plainText(body []byte) bool {
-	return len(body) > 0 && len(body) <= maxErrorMessage && body[0] != '<' && body[0] != '{' && utf8.Valid(body) &&
-		bytes.IndexFunc(body, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != '\r' }) < 0
-}
-
-func shorten(s string) string {
-	if len(s) <= maxErrorMessage {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxErrorMessage], "") + "…"
 }

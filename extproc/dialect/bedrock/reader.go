@@ -3,6 +3,7 @@ package bedrock
 import (
 	"errors"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -58,7 +59,7 @@ func (r *reader) Close(dst []llm.Event) []llm.Event {
 		r.frame(fr)
 	}
 	if !r.done {
-		r.fail(badAnswer("the provider ended the stream early"))
+		r.fail(dialect.BadAnswer("the provider ended the stream early"))
 	}
 	return r.take()
 }
@@ -68,7 +69,7 @@ func documentProblem(raw []byte) *llm.Problem {
 	if isError(raw) {
 		return DecodeError(0, nil, raw)
 	}
-	return badAnswer("the provider answered with JSON instead of a stream")
+	return dialect.BadAnswer("the provider answered with JSON instead of a stream")
 }
 
 // take hands the events over; they are the caller's.

@@ -237,7 +237,7 @@ func (e *requestEncoder) inference() {
 	}
 	unsampled := e.m.ownSampling() || e.think.on && e.m.family == claude
 	if warm && !unsampled {
-		e.number("temperature", temperature)
+		e.Number("temperature", temperature)
 	}
 	switch {
 	case !nucleus:
@@ -245,7 +245,7 @@ func (e *requestEncoder) inference() {
 	case e.m.ownSampling(), e.samplingRefused(topP < 0.95), warm && !unsampled && e.m.oneSampler():
 		e.drop("top_p")
 	default:
-		e.number("topP", topP)
+		e.Number("topP", topP)
 	}
 	e.stop()
 	if len(e.B) == start {

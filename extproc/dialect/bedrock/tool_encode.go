@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -117,7 +118,7 @@ func (e *requestEncoder) claudeTool(t *llm.Tool) bool {
 	if e.m.family != claude || len(t.Extra) != 1 || t.Extra[0].Dialect != llm.Anthropic {
 		return false
 	}
-	kind, _ := scan.Text(member(t.Extra[0].Value, "type"))
+	kind, _ := scan.Text(members.Find(t.Extra[0].Value, "type"))
 	if !slices.ContainsFunc(clientTools, func(prefix string) bool { return strings.HasPrefix(kind, prefix) }) {
 		return false
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -135,7 +136,7 @@ func readBedrock(body []byte) *answer {
 		case "embeddings":
 			raw := w.Value()
 			if scan.KindOf(raw) == scan.Object {
-				raw = member(raw, "float")
+				raw = members.Find(raw, "float")
 			}
 			list := scan.Over(raw)
 			ok := list.Array()
@@ -154,7 +155,7 @@ func readBedrock(body []byte) *answer {
 const titanCount = "inputTextTokenCount"
 
 func findBedrockUsage(body []byte) []byte {
-	raw := member(body, titanCount)
+	raw := members.Find(body, titanCount)
 	if scan.KindOf(raw) != scan.Number {
 		return nil
 	}
@@ -166,7 +167,7 @@ func findBedrockUsage(body []byte) []byte {
 }
 
 func bedrockUsage(raw []byte) *llm.Usage {
-	n, ok := scan.Int(member(raw, titanCount))
+	n, ok := scan.Int(members.Find(raw, titanCount))
 	if !ok || !llm.Count(n).Set() {
 		return nil
 	}

@@ -56,18 +56,8 @@ func decode(body []byte, read reading, fail failing) ([]llm.Event, *llm.Problem)
 // check judges an answer with status 200. That it holds as many vectors as were
 // asked for cannot be told without the request.
 func check(body []byte, complete bool, read reading, fail failing) *llm.Problem {
-	start := bytes.TrimLeft(body, " \t\r\n")
-	switch {
-	case len(start) == 0 && !complete:
-		return nil
-	case len(start) == 0:
-		return badAnswer("the provider's answer is empty")
-	case start[0] == '<':
-		return badAnswer("the provider answered with HTML instead of JSON")
-	case start[0] != '{':
-		return badAnswer("the provider's answer is not a JSON object")
-	case !complete:
-		return nil
+	if p := dialect.CheckStart(body, complete); p != nil || !complete {
+		return p
 	}
 	_, p := judge(body, read, fail)
 	return p
@@ -76,21 +66,21 @@ func check(body []byte, complete bool, read reading, fail failing) *llm.Problem 
 func judge(body []byte, read reading, fail failing) (*answer, *llm.Problem) {
 	start := bytes.TrimSpace(body)
 	if scan.KindOf(start) != scan.Object {
-		return nil, badAnswer("the provider's answer is not a JSON object")
+		return nil, dialect.BadAnswer("the provider's answer is not a JSON object")
 	}
 	if err := scan.Validate(body); err != nil {
-		return nil, badAnswer("the provider's answer is broken JSON: " + err.Error())
+		return nil, dialect.BrokenAnswer(err)
 	}
 	a := read(start)
 	switch {
 	case a.broken:
-		return nil, badAnswer("the provider sent an embedding that is neither numbers nor base64")
+		return nil, dialect.BadAnswer("the provider sent an embedding that is neither numbers nor base64")
 	case len(a.vectors) > 0:
 		return a, nil
 	case a.failed:
 		return nil, fail(0, nil, body)
 	}
-	return nil, badAnswer("the provider's answer has no embeddings")
+	return nil, dialect.BadAnswer("the provider's answer has no embeddings")
 }
 
 // encodeAnswer appends the JSON answer in OpenAI's shape, numbers or base64 as

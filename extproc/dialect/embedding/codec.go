@@ -86,14 +86,6 @@ func Bedrock() *dialect.Codec {
 	}
 }
 
-func invalid(param, message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.InvalidRequest, Param: param, Message: message}
-}
-
 func unsupported(param, message string) *llm.Problem {
 	return &llm.Problem{Kind: llm.Unsupported, Param: param, Message: message}
-}
-
-func badAnswer(message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.BadAnswer, Message: message}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -146,16 +147,16 @@ func readGemini(body []byte) *answer {
 	for ok := w.Object(); ok && w.Member(); {
 		switch string(w.Key()) {
 		case "embedding":
-			a.add(0, member(w.Value(), "values"))
+			a.add(0, members.Find(w.Value(), "values"))
 		case "embeddings":
 			ok := w.Array()
 			for i := 0; ok && w.Element(); i++ {
-				a.add(i, member(w.Value(), "values"))
+				a.add(i, members.Find(w.Value(), "values"))
 			}
 		case "predictions":
 			ok := w.Array()
 			for i := 0; ok && w.Element(); i++ {
-				a.add(i, member(member(w.Value(), "embeddings"), "values"))
+				a.add(i, members.Find(members.Find(w.Value(), "embeddings"), "values"))
 			}
 		case "error":
 			a.failed = true
@@ -167,14 +168,14 @@ func readGemini(body []byte) *answer {
 // findGeminiUsage gives usageMetadata; predict counts each text beside its
 // vector instead, and gets such an object with their sum.
 func findGeminiUsage(body []byte) []byte {
-	if usage := member(body, "usageMetadata"); usage != nil {
+	if usage := members.Find(body, "usageMetadata"); usage != nil {
 		return usage
 	}
 	sum, told := int64(0), false
-	w := scan.Over(member(body, "predictions"))
+	w := scan.Over(members.Find(body, "predictions"))
 	for ok := w.Array(); ok && w.Element(); {
-		statistics := member(member(w.Value(), "embeddings"), "statistics")
-		if n, ok := scan.Float(member(statistics, "token_count")); ok && llm.Count(int64(n)).Set() {
+		statistics := members.Find(members.Find(w.Value(), "embeddings"), "statistics")
+		if n, ok := scan.Float(members.Find(statistics, "token_count")); ok && llm.Count(int64(n)).Set() {
 			sum, told = sum+int64(n), true
 		}
 	}
@@ -185,7 +186,7 @@ func findGeminiUsage(body []byte) []byte {
 }
 
 func geminiUsage(raw []byte) *llm.Usage {
-	n, ok := scan.Int(member(raw, "promptTokenCount"))
+	n, ok := scan.Int(members.Find(raw, "promptTokenCount"))
 	if !ok || !llm.Count(n).Set() {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
@@ -47,7 +48,7 @@ func decodeOpenAI(body []byte) (*llm.Request, *llm.Problem) {
 		p = decodeMember(r, string(w.Key()), w.Value())
 	}
 	if p == nil && len(r.Embed.Inputs) == 0 {
-		p = invalid("input", "input is missing or empty")
+		p = dialect.Invalid("input", "input is missing or empty")
 	}
 	if p != nil {
 		return nil, p
@@ -67,19 +68,19 @@ func decodeMember(r *llm.Request, key string, raw []byte) *llm.Problem {
 		switch {
 		case null:
 		case !whole || n < 1:
-			return invalid(key, "dimensions must be a positive integer")
+			return dialect.Invalid(key, "dimensions must be a positive integer")
 		default:
 			r.Embed.Dimensions = llm.Some(n)
 		}
 	case "encoding_format":
 		if word := string(raw); !null && word != `"float"` && word != `"base64"` {
-			return invalid(key, `encoding_format must be "float" or "base64"`)
+			return dialect.Invalid(key, `encoding_format must be "float" or "base64"`)
 		}
 		r.Embed.Base64 = string(raw) == `"base64"`
 	case "user":
 		user, ok := scan.Text(raw)
 		if !ok && !null {
-			return invalid(key, "user must be a string")
+			return dialect.Invalid(key, "user must be a string")
 		}
 		r.User = user
 	case "models":
@@ -87,14 +88,14 @@ func decodeMember(r *llm.Request, key string, raw []byte) *llm.Problem {
 		w := scan.Over(raw)
 		for ok := w.Object(); ok && w.Member(); {
 			if name := string(w.Key()); name != "gateway" {
-				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: clone(w.Value())})
+				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: members.Clone(w.Value())})
 			}
 		}
 	default:
 		if word, _ := scan.Text(raw); key == inputType {
 			r.Embed.Task = tasks[word]
 		}
-		r.Extra = append(r.Extra, llm.Extra{Dialect: llm.Embeddings, Name: key, Value: clone(raw)})
+		r.Extra = append(r.Extra, llm.Extra{Dialect: llm.Embeddings, Name: key, Value: members.Clone(raw)})
 	}
 	return nil
 }
@@ -108,7 +109,7 @@ func decodeInput(e *llm.Embed, raw []byte) *llm.Problem {
 		return nil
 	}
 	if tokens(raw) {
-		e.Inputs = []llm.EmbedInput{{Tokens: clone(raw)}}
+		e.Inputs = []llm.EmbedInput{{Tokens: members.Clone(raw)}}
 		return nil
 	}
 	w := scan.Over(raw)
@@ -120,13 +121,13 @@ func decodeInput(e *llm.Embed, raw []byte) *llm.Problem {
 		case isText:
 			e.Inputs = append(e.Inputs, llm.EmbedInput{Text: text})
 		case tokens(value):
-			e.Inputs = append(e.Inputs, llm.EmbedInput{Tokens: clone(value)})
+			e.Inputs = append(e.Inputs, llm.EmbedInput{Tokens: members.Clone(value)})
 		default:
 			ok = false
 		}
 	}
 	if !ok {
-		return invalid("input", "input must be a string, an array of strings, an array of integers or an array of such arrays")
+		return dialect.Invalid("input", "input must be a string, an array of strings, an array of integers or an array of such arrays")
 	}
 	return nil
 }
@@ -199,7 +200,7 @@ func (o *object) input(in *llm.EmbedInput) {
 // embedOf is what to embed.
 func embedOf(r *llm.Request) (*llm.Embed, *llm.Problem) {
 	if r.Embed == nil || len(r.Embed.Inputs) == 0 {
-		return nil, invalid("input", "there is nothing to embed")
+		return nil, dialect.Invalid("input", "there is nothing to embed")
 	}
 	return r.Embed, nil
 }
@@ -281,10 +282,10 @@ func readOpenAI(body []byte) *answer {
 // element reads an element of data. A provider that leaves the index out keeps
 // the order of the inputs.
 func (a *answer) element(i int, raw []byte) {
-	if n, ok := scan.Int(member(raw, "index")); ok && n >= 0 && n < 1<<30 {
+	if n, ok := scan.Int(members.Find(raw, "index")); ok && n >= 0 && n < 1<<30 {
 		i = int(n)
 	}
-	a.add(i, member(raw, "embedding"))
+	a.add(i, members.Find(raw, "embedding"))
 }
 
 // openAIUsage reads a usage object. Some providers only tell the total, which
@@ -293,7 +294,7 @@ func openAIUsage(raw []byte) *llm.Usage {
 	if u := openai.DecodeUsage(raw); u != nil {
 		return u
 	}
-	n, ok := scan.Int(member(raw, "total_tokens"))
+	n, ok := scan.Int(members.Find(raw, "total_tokens"))
 	if !ok || !llm.Count(n).Set() {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -27,7 +28,7 @@ func vectorOf(raw []byte) (v *llm.Vector, ok bool) {
 		if !numeric(raw) {
 			return nil, false
 		}
-		return &llm.Vector{Numbers: clone(raw)}, true
+		return &llm.Vector{Numbers: members.Clone(raw)}, true
 	}
 	return nil, false
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -58,7 +60,7 @@ func (a *answer) read(doc []byte) *llm.Problem {
 	failed, known := false, len(a.tops)
 	w := scan.Over(doc)
 	if !w.Object() {
-		return badAnswer("the provider sent an event that is not a JSON object")
+		return dialect.BadAnswer("the provider sent an event that is not a JSON object")
 	}
 	for w.Member() {
 		switch key := w.Key(); string(key) {
@@ -73,7 +75,7 @@ func (a *answer) read(doc []byte) *llm.Problem {
 		case "usageMetadata":
 			usage = w.Value()
 		case "error":
-			failed = isError(w.Value()) || failed
+			failed = dialect.IsError(w.Value()) || failed
 		case "promptFeedback":
 			feedback = w.Value()
 			a.top(key, feedback)
@@ -82,7 +84,7 @@ func (a *answer) read(doc []byte) *llm.Problem {
 		}
 	}
 	if err := w.End(); err != nil {
-		return badAnswer("the provider sent broken JSON: " + err.Error())
+		return dialect.BadAnswer("the provider sent broken JSON: " + err.Error())
 	}
 	if failed {
 		return DecodeError(0, nil, doc)
@@ -161,7 +163,7 @@ func (a *answer) top(key, value []byte) {
 
 // blocked finishes an answer whose prompt was blocked: it has no candidates.
 func (a *answer) blocked(feedback []byte) {
-	reason, _ := scan.Text(find(feedback, "blockReason"))
+	reason, _ := scan.Text(members.Find(feedback, "blockReason"))
 	if reason == "" || len(a.choices) > 0 {
 		return
 	}

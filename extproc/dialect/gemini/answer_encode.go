@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -69,7 +70,7 @@ func (g *gathering) add(ev *llm.Event) {
 	case ev.Kind == llm.ExtraEvent && ev.Extra != nil && ev.Choice < 0:
 		g.extra = replace(g.extra, *ev.Extra)
 		g.blocked = g.blocked || ev.Extra.Dialect == llm.Gemini && ev.Extra.Name == "promptFeedback" &&
-			len(find(ev.Extra.Value, "blockReason")) > 2
+			len(members.Find(ev.Extra.Value, "blockReason")) > 2
 	case ev.Kind == llm.Ping, ev.Kind == llm.Failed, ev.Kind == llm.UsageUpdate, ev.Choice < 0:
 	default:
 		g.choice(ev.Choice).add(ev)

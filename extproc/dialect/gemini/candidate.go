@@ -43,7 +43,7 @@ func (a *answer) candidate(raw []byte) *llm.Problem {
 		}
 	}
 	if number < 0 || number >= maxChoices {
-		return badAnswer("the provider sent a candidate with an index out of bounds")
+		return dialect.BadAnswer("the provider sent a candidate with an index out of bounds")
 	}
 	c := a.choice(int32(number))
 	if !c.finished {

@@ -30,6 +30,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -108,17 +109,7 @@ func Fetches(url string) bool {
 	return false
 }
 
-func invalid(param, message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.InvalidRequest, Param: param, Message: message}
-}
-
-func badAnswer(message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.BadAnswer, Message: message}
-}
-
 // extra tags a raw member of this dialect, copied out of the text it lies in.
 func extra(name string, raw []byte) llm.Extra {
-	return llm.Extra{Dialect: llm.Gemini, Name: name, Value: clone(raw)}
+	return llm.Extra{Dialect: llm.Gemini, Name: name, Value: members.Clone(raw)}
 }
-
-func clone(raw []byte) llm.Raw { return append(llm.Raw(nil), raw...) }

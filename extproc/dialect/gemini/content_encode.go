@@ -186,7 +186,7 @@ func (e *requestEncoder) signatures(at string, parts []llm.Part) []signed {
 		}
 	}
 	first := slices.IndexFunc(out, func(s signed) bool { return s.Kind == llm.Call })
-	if first >= 0 && out[first].signature == "" && e.since(since3) {
+	if first >= 0 && out[first].signature == "" && e.since3() {
 		out[first].signature = anySignature
 	}
 	return out
@@ -210,7 +210,7 @@ func belongs(parts []signed, thought int) int {
 // callID is the id of a call as the API may see it. Vertex's older models know
 // no ids.
 func (e *requestEncoder) callID(id string) string {
-	if e.t.Platform == dialect.Vertex && !e.since(since3) {
+	if e.t.Platform == dialect.Vertex && !e.since3() {
 		return ""
 	}
 	return givenID(id)

@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -42,7 +43,7 @@ const wholeRequest = "generateContentRequest"
 // in it.
 func within(body []byte) []byte {
 	for _, name := range [...]string{wholeRequest, "generate_content_request"} {
-		if inner := find(body, name); !scan.IsNull(inner) {
+		if inner := members.Find(body, name); !scan.IsNull(inner) {
 			return inner
 		}
 	}
@@ -138,13 +139,13 @@ func checkCount(body []byte, complete bool) *llm.Problem {
 		return p
 	}
 	if err := scan.Validate(body); err != nil {
-		return badAnswer("the provider's answer is broken JSON: " + err.Error())
+		return dialect.BrokenAnswer(err)
 	}
-	if isErrorDocument(body) {
+	if dialect.IsErrorDocument(body) {
 		return DecodeError(0, nil, body)
 	}
-	if n, ok := integerOf(find(body, "totalTokens")); !ok || n < 0 {
-		return badAnswer("the provider's answer has no totalTokens")
+	if n, ok := integerOf(members.Find(body, "totalTokens")); !ok || n < 0 {
+		return dialect.BadAnswer("the provider's answer has no totalTokens")
 	}
 	return nil
 }
@@ -154,7 +155,7 @@ func decodeCountAnswer(body []byte) ([]llm.Event, *llm.Problem) {
 	if p := checkCount(body, true); p != nil {
 		return nil, p
 	}
-	u := &llm.Usage{Input: count(find(body, "totalTokens")), CacheRead: count(find(body, "cachedContentTokenCount"))}
+	u := &llm.Usage{Input: count(members.Find(body, "totalTokens")), CacheRead: count(members.Find(body, "cachedContentTokenCount"))}
 	return []llm.Event{
 		{Kind: llm.UsageUpdate, Usage: u},
 		{Kind: llm.Finish, Reason: llm.FinishStop},
@@ -171,7 +172,7 @@ func encodeCount(dst []byte, events []llm.Event, _ dialect.Reply) []byte {
 	o := newObject(dst)
 	o.B = append(o.B, '{')
 	o.Integer("totalTokens", int64(u.Input.Or(0)))
-	o.tokens("cachedContentTokenCount", u.CacheRead)
+	o.OptTokens("cachedContentTokenCount", u.CacheRead)
 	o.End()
 	return o.B
 }

@@ -1,24 +1,16 @@
 package gemini
 
 import (
-	"bytes"
-	"errors"
+	"cmp"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/fault"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
-)
-
-// Bounds of what is read and kept of an error.
-const (
-	maxErrorBody    = 64 << 10
-	maxErrorMessage = 2 << 10
-	maxVendor       = 16 << 10
 )
 
 // DecodeError reads a provider's error: google.rpc.Status under "error"
@@ -29,35 +21,20 @@ const (
 // The credential and its rights are the operator's affair: the text of such
 // errors goes into Cause only.
 func DecodeError(status int, header http.Header, body []byte) *llm.Problem {
-	if len(body) > maxErrorBody {
-		body = body[:maxErrorBody]
-	}
 	var s rpcStatus
-	if body = bytes.TrimSpace(body); scan.Validate(body) == nil {
-		s.read(body)
-	} else if plainText(body) {
-		s.message = string(body)
+	if json, text := fault.Body(body); json != nil {
+		s.read(json)
+	} else {
+		s.message = text
 	}
 	if status < 400 && s.code >= 400 {
 		status = s.code
 	}
-	p := &llm.Problem{Kind: s.kind(status), Message: shorten(s.message), Param: s.param, RetryAfter: dialect.RetryAfter(header)}
-	if p.RetryAfter == 0 {
-		p.RetryAfter = delay(s.retryDelay)
+	report := fault.Report{
+		Kind: s.kind(status), Status: status, Message: s.message, Param: s.param,
+		RetryAfter: cmp.Or(dialect.RetryAfter(header), delay(s.retryDelay)), Object: s.object,
 	}
-	if len(s.object) > len("{}") && len(s.object) <= maxVendor {
-		p.Vendor = bytes.Clone(s.object)
-	}
-	switch {
-	case p.Kind == llm.Unauthenticated || p.Kind == llm.Forbidden:
-		p.Cause = errors.New("provider: " + p.Message)
-		p.Message, p.Vendor = "the provider refused the gateway's credential", nil
-	case p.Message == "" && status >= 400:
-		p.Message = "the provider answered with status " + strconv.Itoa(status)
-	case p.Message == "":
-		p.Message = "the provider reported an error without a message"
-	}
-	return p
+	return report.Problem()
 }
 
 // rpcStatus is what an error says.
@@ -79,7 +56,7 @@ func (s *rpcStatus) read(raw []byte) {
 			raw = w.Value()
 		}
 	}
-	inner := find(raw, "error")
+	inner := members.Find(raw, "error")
 	switch scan.KindOf(inner) {
 	case scan.Object:
 		s.object = inner
@@ -92,30 +69,30 @@ func (s *rpcStatus) read(raw []byte) {
 		}
 		s.object = raw
 	}
-	code, _ := integerOf(find(s.object, "code"))
+	code, _ := integerOf(members.Find(s.object, "code"))
 	if code >= 400 && code < 600 {
 		s.code = int(code)
 	}
-	if text, ok := scan.Text(find(s.object, "message")); ok {
+	if text, ok := scan.Text(members.Find(s.object, "message")); ok {
 		s.message = text
 	}
-	s.status, _ = scan.Text(find(s.object, "status"))
-	for _, detail := range elements(find(s.object, "details")) {
+	s.status, _ = scan.Text(members.Find(s.object, "status"))
+	for _, detail := range elements(members.Find(s.object, "details")) {
 		s.detail(detail)
 	}
 }
 
 // detail reads one of google.rpc's error details.
 func (s *rpcStatus) detail(raw []byte) {
-	kind, _ := scan.Text(find(raw, "@type"))
+	kind, _ := scan.Text(members.Find(raw, "@type"))
 	switch kind[strings.LastIndexByte(kind, '.')+1:] {
 	case "RetryInfo":
-		s.retryDelay, _ = scan.Text(find(raw, "retryDelay"))
+		s.retryDelay, _ = scan.Text(members.Find(raw, "retryDelay"))
 	case "ErrorInfo":
-		s.reason, _ = scan.Text(find(raw, "reason"))
+		s.reason, _ = scan.Text(members.Find(raw, "reason"))
 	case "BadRequest":
-		for _, v := range elements(find(raw, "fieldViolations")) {
-			if field, _ := scan.Text(find(v, "field")); s.param == "" {
+		for _, v := range elements(members.Find(raw, "fieldViolations")) {
+			if field, _ := scan.Text(members.Find(v, "field")); s.param == "" {
 				s.param = field
 			}
 		}
@@ -155,39 +132,4 @@ func delay(text string) time.Duration {
 		return 0
 	}
 	return dialect.RetryAfter(http.Header{"Retry-After": {seconds}})
-}
-
-// plainText tells whether a body that is not JSON can serve as a message:
-// short, readable and no HTML.
-func plainText(body []byte) bool {
-	return len(body) > 0 && len(body) <= maxErrorMessage && body[0] != '<' && body[0] != '{' && utf8.Valid(body) &&
-		bytes.IndexFunc(body, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != '\r' }) < 0
-}
-
-func shorten(s string) string {
-	if len(s) <= maxErrorMessage {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxErrorMessage], "") + "…"
-}
-
-// isError tells whether the value of a member called error is one.
-func isError(raw []byte) bool {
-	switch scan.KindOf(raw) {
-	case scan.Object:
-		return true
-	case scan.String:
-		return len(raw) > 2
-	}
-	return false
-}
-
-// isErrorDocument tells whether an object, or the first of an array, has an
-// error.
-func isErrorDocument(raw []byte) bool {
-	w := scan.Over(raw)
-	if w.Array() {
-		return w.Element() && isError(find(w.Value(), "error"))
-	}
-	return isError(find(raw, "error"))
 }

@@ -1,10 +1,12 @@
 package gemini
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -38,10 +40,7 @@ const typeURL = "type.googleapis.com/google.rpc."
 // SDKs expect. What is the gateway's own stands in the member dragoman.
 func EncodeError(p *llm.Problem, generation string) []byte {
 	status := p.Kind.Status()
-	code := p.Code
-	if code == "" {
-		code = p.Kind.String()
-	}
+	code := cmp.Or(p.Code, p.Kind.String())
 	var o object
 	o.Open()
 	o.Begin("error")
@@ -53,10 +52,11 @@ func EncodeError(p *llm.Problem, generation string) []byte {
 	o.Text("code", code)
 	o.TextIf("generationId", generation)
 	o.TextIf("param", p.Param)
-	o.attempts(p.Attempts)
+	o.Attempts(p.Attempts)
 	if len(p.Vendor) > 0 {
-		o.Key("vendor")
-		o.B = oneLine(append(o.B, p.Vendor...), len(o.B))
+		from := len(o.B)
+		o.Raw("vendor", p.Vendor)
+		members.OneLine(o.B[from:])
 	}
 	o.End()
 	o.End()
@@ -93,38 +93,9 @@ func (o *object) details(p *llm.Problem, code string) {
 	o.EndArray()
 }
 
-func (o *object) attempts(list []llm.Attempt) {
-	if len(list) == 0 {
-		return
-	}
-	o.BeginArray("attempts")
-	for _, a := range list {
-		o.Open()
-		o.Text("provider", a.Provider)
-		o.Text("model", a.Model)
-		o.Text("reason", string(a.Reason))
-		if a.Status != 0 {
-			o.Integer("status", int64(a.Status))
-		}
-		o.End()
-	}
-	o.EndArray()
-}
-
 // EncodeStreamError gives a problem within a stream: a bare object on its own
 // line, which is what the vendor's SDKs take for an error. In an array the
 // Writer puts it in its place.
 func EncodeStreamError(p *llm.Problem, generation string) []byte {
 	return append(EncodeError(p, generation), "\n\n"...)
-}
-
-// oneLine makes spaces of the line ends from a place on. They can only come from
-// raw JSON, where they are white space between tokens.
-func oneLine(text []byte, from int) []byte {
-	for i, c := range text[from:] {
-		if c == '\n' || c == '\r' {
-			text[from+i] = ' '
-		}
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -8,16 +9,16 @@ import (
 // fromLogprobs writes a logprobsResult in the words of OpenAI chat, which the
 // neutral model uses: alternatives stand in the token they compete with.
 func fromLogprobs(raw []byte) llm.Raw {
-	tops := elements(find(raw, "topCandidates"))
+	tops := elements(members.Find(raw, "topCandidates"))
 	var o object
 	o.Open()
 	o.BeginArray("content")
-	for i, chosen := range elements(find(raw, "chosenCandidates")) {
+	for i, chosen := range elements(members.Find(raw, "chosenCandidates")) {
 		o.Open()
 		o.token(chosen)
 		o.BeginArray("top_logprobs")
 		if i < len(tops) {
-			for _, c := range elements(find(tops[i], "candidates")) {
+			for _, c := range elements(members.Find(tops[i], "candidates")) {
 				o.Open()
 				o.token(c)
 				o.End()
@@ -32,9 +33,9 @@ func fromLogprobs(raw []byte) llm.Raw {
 }
 
 func (o *object) token(raw []byte) {
-	text, _ := scan.Text(find(raw, "token"))
+	text, _ := scan.Text(members.Find(raw, "token"))
 	o.Text("token", text)
-	o.Raw("logprob", numberOr0(find(raw, "logProbability")))
+	o.Raw("logprob", numberOr0(members.Find(raw, "logProbability")))
 	o.Raw("bytes", []byte("null"))
 }
 
@@ -61,14 +62,14 @@ func (o *object) logprobs(list []llm.Raw) {
 	tops := false
 	each := func(visit func(token []byte)) {
 		for _, raw := range list {
-			for _, token := range elements(find(raw, "content")) {
+			for _, token := range elements(members.Find(raw, "content")) {
 				visit(token)
 			}
 		}
 	}
 	each(func(token []byte) {
 		o.candidateToken(token)
-		tops = tops || len(elements(find(token, "top_logprobs"))) > 0
+		tops = tops || len(elements(members.Find(token, "top_logprobs"))) > 0
 	})
 	o.EndArray()
 	if tops {
@@ -76,7 +77,7 @@ func (o *object) logprobs(list []llm.Raw) {
 		each(func(token []byte) {
 			o.Open()
 			o.BeginArray("candidates")
-			for _, c := range elements(find(token, "top_logprobs")) {
+			for _, c := range elements(members.Find(token, "top_logprobs")) {
 				o.candidateToken(c)
 			}
 			o.EndArray()
@@ -88,9 +89,9 @@ func (o *object) logprobs(list []llm.Raw) {
 }
 
 func (o *object) candidateToken(raw []byte) {
-	text, _ := scan.Text(find(raw, "token"))
+	text, _ := scan.Text(members.Find(raw, "token"))
 	o.Open()
 	o.Text("token", text)
-	o.Raw("logProbability", numberOr0(find(raw, "logprob")))
+	o.Raw("logProbability", numberOr0(members.Find(raw, "logprob")))
 	o.End()
 }

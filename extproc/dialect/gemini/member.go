@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
@@ -99,7 +100,7 @@ func (f *fields) message(path string, raw []byte, visit func(key string, value [
 	for w.Member() {
 		key := camel(w.Key())
 		if seen[key] && f.Problem == nil {
-			f.Problem = invalid(path+"."+key, path+"."+key+" appears twice")
+			f.Problem = dialect.Invalid(path+"."+key, path+"."+key+" appears twice")
 		}
 		if seen != nil {
 			seen[key] = true

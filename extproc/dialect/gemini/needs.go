@@ -26,7 +26,7 @@ func (e *each) next(w *scan.Walk) bool {
 
 // contents looks at contents[].parts[].
 func (s *scanner) contents() {
-	w := &s.w
+	w := &s.Walk
 	for list := (each{}); list.next(w); {
 		for ok := w.Object(); ok && w.Member(); {
 			if string(w.Key()) == "parts" {
@@ -37,20 +37,20 @@ func (s *scanner) contents() {
 }
 
 func (s *scanner) parts() {
-	for list := (each{}); list.next(&s.w); {
+	for list := (each{}); list.next(&s.Walk); {
 		s.part()
 	}
 }
 
 func (s *scanner) part() {
-	w := &s.w
+	w := &s.Walk
 	for ok := w.Object(); ok && w.Member(); {
 		switch string(w.Key()) {
 		case "inlineData", "inline_data", "fileData", "file_data":
-			s.e.Needs |= mediaNeeds(w)
+			s.Envelope.Needs |= mediaNeeds(w)
 		case "thoughtSignature", "thought_signature":
 			if foreign(w.Value()) {
-				s.e.Uses |= dialect.UsesSealed
+				s.Envelope.Uses |= dialect.UsesSealed
 			}
 		case "functionResponse", "function_response":
 			for ok := w.Object(); ok && w.Member(); {

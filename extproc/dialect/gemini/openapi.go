@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
 
@@ -48,11 +49,11 @@ func (s *openAPI) schema(raw []byte) {
 		s.End()
 		return
 	}
-	if ref, ok := scan.Text(find(raw, "$ref")); ok {
+	if ref, ok := scan.Text(members.Find(raw, "$ref")); ok {
 		s.inline(ref)
 		return
 	}
-	if only := single(find(raw, "allOf")); only != nil {
+	if only := single(members.Find(raw, "allOf")); only != nil {
 		for w.Member() {
 			if key := string(w.Key()); !silent[key] && key != "allOf" && key != "title" && key != "description" {
 				s.lost(key)
@@ -138,7 +139,7 @@ func resolve(root []byte, ref string) []byte {
 		if path == "" || path == "/" {
 			break
 		}
-		root = find(root, strings.NewReplacer("~1", "/", "~0", "~").Replace(name))
+		root = members.Find(root, strings.NewReplacer("~1", "/", "~0", "~").Replace(name))
 	}
 	return root
 }
@@ -156,14 +157,14 @@ func (s *openAPI) types(raw []byte) (union bool) {
 			words = append(words, strings.ToUpper(word))
 		}
 	}
-	kind, constant := find(raw, "type"), find(raw, "const")
+	kind, constant := members.Find(raw, "type"), members.Find(raw, "const")
 	w := scan.Over(kind)
 	note(kind)
 	for ok := w.Array(); ok && w.Element(); {
 		note(w.Value())
 	}
 	for _, name := range [...]string{"anyOf", "oneOf"} {
-		w := scan.Over(find(raw, name))
+		w := scan.Over(members.Find(raw, name))
 		for ok := w.Array(); ok && w.Element(); {
 			nullable = isNullSchema(w.Value()) || nullable
 		}
@@ -217,18 +218,7 @@ func (s *openAPI) enum(raw []byte) {
 	s.EndArray()
 }
 
-func isNullSchema(raw []byte) bool { return string(find(raw, "type")) == `"null"` }
-
-// find gives a member's value; nil if there is none.
-func find(raw []byte, name string) (value []byte) {
-	w := scan.Over(raw)
-	for ok := w.Object(); ok && w.Member(); {
-		if string(w.Key()) == name {
-			value = w.Value()
-		}
-	}
-	return value
-}
+func isNullSchema(raw []byte) bool { return string(members.Find(raw, "type")) == `"null"` }
 
 // single gives the element of an array that has one; else nil.
 func single(raw []byte) (only []byte) {

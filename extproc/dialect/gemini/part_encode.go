@@ -184,7 +184,7 @@ func (e *requestEncoder) result(at string, p *llm.Part) {
 			texts = append(texts, q.Text)
 		case q.Media == nil:
 			e.drop(at + ".content")
-		case e.r.Dialect == llm.Gemini || e.since(since3) && q.Media.Base64 != "" && inResults[q.Media.Type]:
+		case e.r.Dialect == llm.Gemini || e.since3() && q.Media.Base64 != "" && inResults[q.Media.Type]:
 			within = append(within, *q)
 		default:
 			e.turn.behind, e.turn.at = append(e.turn.behind, *q), at

@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/stream"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -24,7 +26,7 @@ func (p *probe) Feed(chunk []byte) (dialect.Seen, *llm.Problem) {
 		doc, ok := p.source.next()
 		switch {
 		case p.source.framer.Strange():
-			p.seen, p.problem = dialect.Garbage, badAnswer("the provider's answer is not an event stream")
+			p.seen, p.problem = dialect.Garbage, dialect.BadAnswer("the provider's answer is not an event stream")
 		case ok:
 			p.seen, p.problem = judge(doc)
 		default:
@@ -41,7 +43,7 @@ func (p *probe) rest() {
 	if doc := p.source.document(); doc != nil {
 		p.seen, p.problem = judgeDocument(doc)
 	} else if p.source.problem != "" {
-		p.seen, p.problem = dialect.Garbage, badAnswer(p.source.problem)
+		p.seen, p.problem = dialect.Garbage, dialect.BadAnswer(p.source.problem)
 	}
 }
 
@@ -54,16 +56,16 @@ func (p *probe) Close() (dialect.Seen, *llm.Problem) {
 	switch {
 	case p.seen != dialect.Prelude:
 	case p.source.form == document:
-		p.seen, p.problem = dialect.Garbage, badAnswer("the provider answered with broken JSON instead of a stream")
+		p.seen, p.problem = dialect.Garbage, dialect.BadAnswer("the provider answered with broken JSON instead of a stream")
 	default:
-		p.seen, p.problem = dialect.Failure, badAnswer("the provider ended the stream before any content")
+		p.seen, p.problem = dialect.Failure, dialect.BadAnswer("the provider ended the stream before any content")
 	}
 	return p.seen, p.problem
 }
 
 func judgeDocument(doc []byte) (dialect.Seen, *llm.Problem) {
 	p := documentProblem(doc)
-	if isErrorDocument(doc) {
+	if dialect.IsErrorDocument(doc) {
 		return dialect.Failure, p
 	}
 	return dialect.Garbage, p
@@ -71,7 +73,7 @@ func judgeDocument(doc []byte) (dialect.Seen, *llm.Problem) {
 
 // judge looks at one chunk without decoding it.
 func judge(doc []byte) (dialect.Seen, *llm.Problem) {
-	if string(doc) == doneMarker {
+	if string(doc) == stream.DoneMarker {
 		return dialect.Prelude, nil
 	}
 	w := scan.Over(doc)
@@ -79,18 +81,18 @@ func judge(doc []byte) (dialect.Seen, *llm.Problem) {
 	for ok := w.Object(); ok && w.Member(); {
 		switch string(w.Key()) {
 		case "error":
-			failed = isError(w.Value()) || failed
+			failed = dialect.IsError(w.Value()) || failed
 		case "candidates":
 			for ok := w.Array(); ok && w.Element(); {
 				content = carries(&w) || content
 			}
 		case "promptFeedback":
-			content = len(find(w.Value(), "blockReason")) > 2 || content
+			content = len(members.Find(w.Value(), "blockReason")) > 2 || content
 		}
 	}
 	switch {
 	case w.End() != nil || doc[0] != '{':
-		return dialect.Garbage, badAnswer("the provider sent an event that is not a JSON object")
+		return dialect.Garbage, dialect.BadAnswer("the provider sent an event that is not a JSON object")
 	case failed:
 		return dialect.Failure, DecodeError(0, nil, doc)
 	case content:
@@ -145,22 +147,22 @@ func CheckAnswer(body []byte, complete bool) *llm.Problem {
 	for ok := w.Object(); ok && w.Member(); {
 		switch string(w.Key()) {
 		case "error":
-			failed = isError(w.Value()) || failed
+			failed = dialect.IsError(w.Value()) || failed
 		case "candidates":
 			for ok := w.Array(); ok && w.Element(); {
 				content = saysAnything(&w) || content
 			}
 		case "promptFeedback":
-			content = len(find(w.Value(), "blockReason")) > 2 || content
+			content = len(members.Find(w.Value(), "blockReason")) > 2 || content
 		}
 	}
 	switch err := w.End(); {
 	case err != nil:
-		return badAnswer("the provider's answer is broken JSON: " + err.Error())
+		return dialect.BrokenAnswer(err)
 	case failed:
 		return DecodeError(0, nil, body)
 	case !content:
-		return badAnswer("the provider's answer has no candidates")
+		return dialect.BadAnswer("the provider's answer has no candidates")
 	}
 	return nil
 }
@@ -177,22 +179,14 @@ func saysAnything(w *scan.Walk) (says bool) {
 	return says
 }
 
-// checkObject judges the first bytes of an answer.
+// checkObject judges the first bytes of an answer: errors may stand in an array.
 func checkObject(body []byte, complete bool) *llm.Problem {
 	start := bytes.TrimLeft(body, " \t\r\n")
-	switch {
-	case len(start) == 0 && complete:
-		return badAnswer("the provider's answer is empty")
-	case len(start) == 0:
+	switch array := len(start) > 0 && start[0] == '['; {
+	case array && !complete:
 		return nil
-	case start[0] == '<':
-		return badAnswer("the provider answered with HTML instead of JSON")
-	case start[0] == '[' && complete && isErrorDocument(start):
+	case array && dialect.IsErrorDocument(start):
 		return DecodeError(0, nil, start)
-	case start[0] != '{' && start[0] != '[':
-		return badAnswer("the provider's answer is not a JSON object")
-	case start[0] == '[' && complete:
-		return badAnswer("the provider's answer is not a JSON object")
 	}
-	return nil
+	return dialect.CheckStart(body, complete)
 }

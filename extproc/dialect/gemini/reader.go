@@ -3,6 +3,8 @@ package gemini
 import (
 	"bytes"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/stream"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -26,7 +28,7 @@ func (r *reader) Feed(dst []llm.Event, chunk []byte) []llm.Event {
 		r.fail(documentProblem(doc))
 	}
 	if r.source.problem != "" && !r.done {
-		r.fail(badAnswer(r.source.problem))
+		r.fail(dialect.BadAnswer(r.source.problem))
 	}
 	return r.take()
 }
@@ -39,7 +41,7 @@ func (r *reader) Close(dst []llm.Event) []llm.Event {
 		}
 	}
 	if !r.done {
-		r.fail(badAnswer("the provider ended the stream early"))
+		r.fail(dialect.BadAnswer("the provider ended the stream early"))
 	}
 	r.done = true
 	return r.take()
@@ -61,10 +63,8 @@ func (r *reader) fail(p *llm.Problem) {
 	}
 }
 
-const doneMarker = "[DONE]" // of compatible providers; the vendor has none
-
 func (r *reader) read(doc []byte) {
-	if string(doc) == doneMarker {
+	if string(doc) == stream.DoneMarker { // of compatible providers; the vendor has none
 		return
 	}
 	if p := r.answer.read(doc); p != nil {
@@ -74,10 +74,10 @@ func (r *reader) read(doc []byte) {
 
 // documentProblem is what a JSON object in place of events means.
 func documentProblem(doc []byte) *llm.Problem {
-	if isErrorDocument(doc) {
+	if dialect.IsErrorDocument(doc) {
 		return DecodeError(0, nil, doc)
 	}
-	return badAnswer("the provider answered with JSON instead of a stream")
+	return dialect.BadAnswer("the provider answered with JSON instead of a stream")
 }
 
 // DecodeAnswer reads a JSON answer as the events that a stream of it carries.

@@ -1,6 +1,9 @@
 package gemini
 
 import (
+	"slices"
+
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -33,7 +36,7 @@ func (d *requestDecoder) finish() (*llm.Request, *llm.Problem) {
 	if d.Problem != nil {
 		return nil, d.Problem
 	}
-	d.r.Messages = append(d.system, joined(d.r.Messages)...)
+	d.r.Messages = slices.Concat(d.system, joined(d.r.Messages))
 	return d.r, nil
 }
 
@@ -61,7 +64,7 @@ func (d *requestDecoder) member(key string, raw []byte) {
 	case "providerOptions":
 		d.message(key, raw, func(name string, value []byte) {
 			if name != "gateway" {
-				d.r.ProviderOptions = append(d.r.ProviderOptions, llm.Member{Name: name, Value: clone(value)})
+				d.r.ProviderOptions = append(d.r.ProviderOptions, llm.Member{Name: name, Value: members.Clone(value)})
 			}
 		})
 	default:
@@ -158,7 +161,7 @@ func (f *formatDraft) format() llm.Format {
 	case f.schema == nil && f.kind == jsonType:
 		return llm.Format{Kind: llm.FormatJSON}
 	case f.schema != nil && (f.kind == jsonType || f.kind == ""):
-		out := llm.Format{Kind: llm.FormatJSONSchema, Schema: clone(f.schema)}
+		out := llm.Format{Kind: llm.FormatJSONSchema, Schema: members.Clone(f.schema)}
 		if !f.full {
 			out.Schema = jsonSchema(f.schema)
 		}

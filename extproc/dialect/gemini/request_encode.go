@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -35,7 +36,7 @@ func newEncoder(dst []byte, r *llm.Request, t dialect.Target) *requestEncoder {
 			}
 		}
 	}
-	e.throughTool = r.Format.Kind == llm.FormatJSONSchema && hasFunctions(r) && r.Dialect != llm.Gemini && !e.since(since3)
+	e.throughTool = r.Format.Kind == llm.FormatJSONSchema && hasFunctions(r) && r.Dialect != llm.Gemini && !e.since3()
 	return e
 }
 
@@ -54,8 +55,8 @@ type requestEncoder struct {
 	throughTool bool
 }
 
-// since tells whether the target's model is of a generation or later.
-func (e *requestEncoder) since(generation int) bool { return version(e.t.ID) >= generation }
+// since3 tells whether the target's model is of Gemini 3 or later.
+func (e *requestEncoder) since3() bool { return version(e.t.ID) >= since3 }
 
 func (e *requestEncoder) drop(path string) {
 	if !slices.Contains(e.dropped, path) {
@@ -127,7 +128,7 @@ func (e *requestEncoder) format() {
 	case llm.FormatText:
 		e.Text("responseMimeType", "text/plain")
 	case llm.FormatJSON:
-		if hasFunctions(e.r) && !e.since(since3) && e.r.Dialect != llm.Gemini {
+		if hasFunctions(e.r) && !e.since3() && e.r.Dialect != llm.Gemini {
 			e.drop("response_format")
 			return
 		}
@@ -144,9 +145,9 @@ func (e *requestEncoder) format() {
 			e.drop("response_format")
 			return
 		}
-		e.Raw("responseMimeType", find(raw, "responseMimeType"))
+		e.Raw("responseMimeType", members.Find(raw, "responseMimeType"))
 		for _, name := range [...]string{"responseSchema", "responseJsonSchema"} {
-			if schema := find(raw, name); schema != nil {
+			if schema := members.Find(raw, name); schema != nil {
 				e.Raw(name, schema)
 			}
 		}

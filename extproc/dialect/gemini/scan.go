@@ -1,18 +1,14 @@
 package gemini
 
 import (
-	"strconv"
-
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/envelope"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
 
-// Bounds of a request.
-const (
-	maxTokens  = 1_000_000_000
-	maxChoices = 128
-)
+const maxChoices = 128
 
 // Spans of an Envelope for Patch: whole members.
 const (
@@ -39,138 +35,92 @@ const spelled = 5
 // Scan reads a generateContent request once. Members that only the provider can
 // judge are not looked into, contents only for the kinds of their parts.
 func Scan(body []byte) (dialect.Envelope, *llm.Problem) {
-	s := scanner{w: scan.Over(body)}
-	s.e.N = 1
-	if !s.w.Object() {
-		if err := s.w.End(); err != nil {
-			return dialect.Envelope{}, syntax(err)
-		}
-		return dialect.Envelope{}, invalid("", "the request body must be a JSON object")
-	}
-	var seen scan.Seen
-	for s.w.Member() && s.w.Guard(guarded, &seen) && s.problem == nil {
+	s := scanner{envelope.Over(body)}
+	for ok := s.Object(); ok && s.Next(guarded); {
 		s.member()
 	}
-	if err := s.w.End(); err != nil && s.problem == nil {
-		return dialect.Envelope{}, syntax(err)
+	if s.End() {
+		s.oneSpelling(guarded[spelled:], s.Seen()>>spelled)
 	}
-	s.oneSpelling(guarded[spelled:], seen>>spelled)
-	if s.problem != nil {
-		return dialect.Envelope{}, s.problem
+	if s.Envelope.N > 1 {
+		s.Envelope.Needs |= llm.NeedChoices
 	}
-	if s.e.N > 1 {
-		s.e.Needs |= llm.NeedChoices
-	}
-	return s.e, nil
+	return s.Result()
 }
 
-// syntax tells a client where its JSON is wrong.
-func syntax(err *scan.Error) *llm.Problem {
-	p := invalid(err.Name, "the request body is not accepted: "+err.Error())
-	if err.Name == "" {
-		p.Message = "the request body is not valid JSON: " + err.Error()
-	}
-	return p
-}
-
-type scanner struct {
-	w       scan.Walk
-	e       dialect.Envelope
-	problem *llm.Problem
-}
+type scanner struct{ envelope.Scanner }
 
 // oneSpelling refuses a member that came in both its spellings.
 func (s *scanner) oneSpelling(names scan.Names, seen scan.Seen) {
 	for i := 0; i+1 < len(names); i += 2 {
-		if both := scan.Seen(3) << i; seen&both == both && s.problem == nil {
-			s.problem = invalid(names[i], names[i]+" and "+names[i+1]+" are one member: only one may be given")
+		if both := scan.Seen(3) << i; seen&both == both && s.Problem == nil {
+			s.Problem = dialect.Invalid(names[i], names[i]+" and "+names[i+1]+" are one member: only one may be given")
 		}
 	}
 }
 
 func (s *scanner) member() {
-	from, span := s.w.KeyFrom(), spanKept
-	switch string(s.w.Key()) {
+	span, at := spanKept, dialect.Span{From: s.Walk.KeyFrom()}
+	switch string(s.Walk.Key()) {
 	case "generationConfig", "generation_config":
 		s.config()
 	case "model":
 		span = spanModel
-		s.w.Value()
+		s.Walk.Value()
 	case "models":
 		span = spanModels
-		if value := s.w.Value(); s.w.Err() == nil {
-			s.problem = s.e.Options.ReadModels(value)
-		}
+		s.Models()
 	case "providerOptions":
 		span = spanProviderOptions
-		s.providerOptions()
+		s.ProviderOptions()
 	case "contents":
 		s.contents()
 	case "tools":
-		s.e.Needs |= toolNeeds(&s.w)
+		s.Envelope.Needs |= toolNeeds(&s.Walk)
 	default:
-		s.w.Value()
+		s.Walk.Value()
 	}
-	if span != spanKept || !s.e.Spans[spanKept].Set() {
-		s.e.Spans[span] = dialect.Span{From: from, To: s.w.Pos()}
+	if span != spanKept || !s.Envelope.Spans[spanKept].Set() {
+		at.To = s.Walk.Pos()
+		s.Envelope.Spans[span] = at
 	}
 }
 
 func (s *scanner) config() {
-	switch s.w.Kind() {
+	switch s.Walk.Kind() {
 	case scan.Null:
-		s.w.Value()
+		s.Walk.Value()
 		return
 	case scan.Object:
 	default:
-		s.problem = invalid("generationConfig", "generationConfig must be an object")
+		s.Problem = dialect.Invalid("generationConfig", "generationConfig must be an object")
 		return
 	}
 	var c configNeeds
 	var seen scan.Seen
-	for ok := s.w.Object(); ok && s.w.Member() && s.w.Guard(guardedConfig, &seen); {
-		switch string(s.w.Key()) {
+	for ok := s.Walk.Object(); ok && s.Walk.Member() && s.Walk.Guard(guardedConfig, &seen); {
+		switch string(s.Walk.Key()) {
 		case "maxOutputTokens", "max_output_tokens":
-			s.e.MaxTokens = max(0, s.integer("generationConfig.maxOutputTokens", 0, maxTokens))
+			s.Envelope.MaxTokens = max(0, s.integer("generationConfig.maxOutputTokens", 0, envelope.MaxTokens))
 		case "candidateCount", "candidate_count":
-			s.e.N = max(1, s.integer("generationConfig.candidateCount", 0, maxChoices))
+			s.Envelope.N = max(1, s.integer("generationConfig.candidateCount", 0, maxChoices))
 		default:
-			c.member(&s.w)
+			c.member(&s.Walk)
 		}
 	}
 	s.oneSpelling(guardedConfig, seen)
-	s.e.Needs |= c.needs()
+	s.Envelope.Needs |= c.needs()
 }
 
 // integer reads an optional integer; -1 if it is null.
 func (s *scanner) integer(name string, low, high int64) int64 {
-	raw := s.w.Value()
-	if s.w.Err() != nil || scan.IsNull(raw) {
+	raw := s.Walk.Value()
+	if s.Walk.Err() != nil || scan.IsNull(raw) {
 		return -1
 	}
 	n, ok := integerOf(raw)
-	if (!ok || n < low || n > high) && s.problem == nil {
-		s.problem = invalid(name, name+" must be an integer from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10))
+	if (!ok || n < low || n > high) && s.Problem == nil {
+		s.Problem = members.Outside(name, low, high)
 	}
 	return n
-}
-
-func (s *scanner) providerOptions() {
-	switch s.w.Kind() {
-	case scan.Null:
-		s.w.Value()
-	case scan.Object:
-		var seen scan.Seen
-		for ok := s.w.Object(); ok && s.w.Member() && s.w.Guard(scan.Names{"gateway"}, &seen); {
-			if string(s.w.Key()) != "gateway" {
-				continue
-			}
-			raw := s.w.Value()
-			if s.w.Err() == nil && s.problem == nil {
-				s.problem = s.e.Options.ReadGateway(raw)
-			}
-		}
-	default:
-		s.problem = invalid("providerOptions", "providerOptions must be an object")
-	}
 }

@@ -4,9 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/dialecttest"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/gemini"
-	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
 // conversation is a request of about size bytes.
@@ -42,46 +41,6 @@ func TestScanAllocatesNothingAndPatchOnlyItsPieces(t *testing.T) {
 	}
 }
 
-func TestProbingAContentEventAllocatesOnlyTheProbe(t *testing.T) {
-	chunk := []byte(contentChunk)
-	c := gemini.Codec()
-	if n := testing.AllocsPerRun(50, func() {
-		if seen, _ := c.NewProbe().Feed(chunk); seen != dialect.Content {
-			t.Error("no content")
-		}
-	}); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-// Reader and Writer: one allocation for the text of the event.
-func TestTranslatingAnEventAllocatesOnlyItsText(t *testing.T) {
-	if n := testing.AllocsPerRun(200, translator(t)); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-func translator(tb testing.TB) func() {
-	tb.Helper()
-	c := gemini.Codec()
-	r, w := c.NewReader(), c.NewWriter(reply)
-	chunk := []byte(contentChunk)
-	var events []llm.Event
-	var out []byte
-	translate := func() {
-		events = r.Feed(events[:0], chunk)
-		out = out[:0]
-		for _, ev := range events {
-			out = w.Write(out, ev)
-		}
-		if len(out) == 0 {
-			tb.Error("nothing is written")
-		}
-	}
-	translate()
-	return translate
-}
-
 func BenchmarkScan(b *testing.B) {
 	for name, size := range map[string]int{"1KB": 1 << 10, "100KB": 100 << 10} {
 		body := conversation(size)
@@ -97,38 +56,17 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
-func BenchmarkProbe(b *testing.B) {
-	c, chunk := gemini.Codec(), []byte(contentChunk)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, p := c.NewProbe().Feed(chunk); p != nil {
-			b.Fatal(p)
-		}
-	}
+var speed = dialecttest.Speed{
+	Codec: gemini.Codec(), Reply: reply, Target: targets[0].Target,
+	Content: contentChunk, Request: conversation,
 }
 
-func BenchmarkTranslateEvent(b *testing.B) {
-	translate := translator(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		translate()
-	}
-}
+func TestProbingAContentEventAllocatesOnlyTheProbe(t *testing.T) { speed.Probe(t) }
 
-func BenchmarkTranslateRequest(b *testing.B) {
-	for name, size := range map[string]int{"1KB": 1 << 10, "100KB": 100 << 10} {
-		body := conversation(size)
-		b.Run(name, func(b *testing.B) {
-			dst := make([]byte, 0, len(body)+1024)
-			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				r, p := gemini.DecodeRequest(body)
-				if p != nil {
-					b.Fatal(p)
-				}
-				dst, _, _ = gemini.EncodeRequest(dst[:0], r, targets[0].Target)
-			}
-		})
-	}
-}
+func TestTranslatingAnEventAllocatesOnlyItsText(t *testing.T) { speed.Event(t) }
+
+func BenchmarkProbe(b *testing.B) { speed.BenchmarkProbe(b) }
+
+func BenchmarkTranslateEvent(b *testing.B) { speed.BenchmarkEvent(b) }
+
+func BenchmarkTranslateRequest(b *testing.B) { speed.BenchmarkRequest(b) }

@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -34,7 +35,7 @@ func (d *requestDecoder) function(path string, raw []byte) {
 				t.Schema = jsonSchema(value)
 			}
 		case "parametersJsonSchema":
-			t.Schema, full = clone(value), true
+			t.Schema, full = members.Clone(value), true
 		default:
 			t.Extra = append(t.Extra, extra(key, value))
 		}

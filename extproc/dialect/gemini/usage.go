@@ -1,32 +1,19 @@
 package gemini
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
 
 // FindUsage gives the usage object of a whole JSON answer; nil if it has none.
-func FindUsage(body []byte) (usage []byte) {
-	w := scan.Over(body)
-	for ok := w.Object(); ok && w.Member(); {
-		if string(w.Key()) == "usageMetadata" {
-			usage = w.Value()
-		}
-	}
-	return usage
-}
+func FindUsage(body []byte) []byte { return members.Find(body, "usageMetadata") }
 
 // DecodeUsage reads a usage object, or several one after the other as a stream
 // reported them; nil if they count nothing.
 func DecodeUsage(raw []byte) *llm.Usage {
 	var total *llm.Usage
-	for len(raw) > 0 {
-		w := scan.Over(raw)
-		one := w.Value()
-		if one == nil {
-			break
-		}
-		raw = raw[w.Pos():]
+	for one := range members.Values(raw) {
 		switch u := decodeUsage(one); {
 		case u == nil:
 		case total == nil:
@@ -97,8 +84,8 @@ func sum(a, b llm.Opt[llm.Tokens]) llm.Opt[llm.Tokens] {
 func audio(raw []byte) (n llm.Opt[llm.Tokens]) {
 	w := scan.Over(raw)
 	for ok := w.Array(); ok && w.Element(); {
-		if one := w.Value(); string(find(one, "modality")) == `"AUDIO"` {
-			n = count(find(one, "tokenCount"))
+		if one := w.Value(); string(members.Find(one, "modality")) == `"AUDIO"` {
+			n = count(members.Find(one, "tokenCount"))
 		}
 	}
 	return n
@@ -113,14 +100,8 @@ func (o *object) usage(u *llm.Usage) {
 		o.Integer("candidatesTokenCount", int64(max(0, n-u.Reasoning.Or(0))))
 	}
 	o.Integer("totalTokenCount", int64(u.Total()))
-	o.tokens("cachedContentTokenCount", u.CacheRead)
-	o.tokens("thoughtsTokenCount", u.Reasoning)
+	o.OptTokens("cachedContentTokenCount", u.CacheRead)
+	o.OptTokens("thoughtsTokenCount", u.Reasoning)
 	o.extras(u.Extra, "")
 	o.End()
-}
-
-func (o *object) tokens(name string, n llm.Opt[llm.Tokens]) {
-	if v, ok := n.Get(); ok {
-		o.Integer(name, int64(v))
-	}
 }

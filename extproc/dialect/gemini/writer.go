@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -128,7 +129,7 @@ func (w *writer) extra(dst []byte, ev llm.Event) []byte {
 	case x == nil || x.Dialect != llm.Gemini:
 	case ev.Choice < 0:
 		w.pending = replace(w.pending, *x)
-		w.blocked = w.blocked || x.Name == "promptFeedback" && len(find(x.Value, "blockReason")) > 2
+		w.blocked = w.blocked || x.Name == "promptFeedback" && len(members.Find(x.Value, "blockReason")) > 2
 	case x.Name == "part":
 		c := w.choice(ev.Choice)
 		if c.finished {
@@ -152,7 +153,7 @@ func (w *writer) Close(dst []byte) []byte {
 	case w.closed:
 		return dst
 	case !w.whole():
-		return w.fail(dst, badAnswer("the provider ended the stream early"))
+		return w.fail(dst, dialect.BadAnswer("the provider ended the stream early"))
 	}
 	dst = w.ends(dst)
 	w.closed = true
@@ -323,7 +324,8 @@ func (w *writer) send(o object, from int) []byte {
 	if w.reply.Array {
 		return o.B
 	}
-	return append(oneLine(o.B, from), "\n\n"...)
+	members.OneLine(o.B[from:])
+	return append(o.B, "\n\n"...)
 }
 
 // makeTail writes the members that all chunks repeat, without braces.

@@ -3,6 +3,7 @@ package members
 import (
 	"strconv"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -19,7 +20,7 @@ type Fields struct {
 // Wrong notes a member that is not what it must be.
 func (f *Fields) Wrong(path, want string) {
 	if f.Problem == nil {
-		f.Problem = invalid(path, path+" must be "+want)
+		f.Problem = dialect.Invalid(path, path+" must be "+want)
 	}
 }
 
@@ -124,11 +125,7 @@ func (f *Fields) At(path string, i int) string {
 	return path + "[" + strconv.Itoa(i) + "]"
 }
 
-func invalid(param, message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.InvalidRequest, Param: param, Message: message}
-}
-
 // Outside is the problem of an integer out of bounds.
 func Outside(name string, low, high int64) *llm.Problem {
-	return invalid(name, name+" must be an integer from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10))
+	return dialect.Invalid(name, name+" must be an integer from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10))
 }

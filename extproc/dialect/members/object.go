@@ -90,6 +90,13 @@ func (o *Object) OptInt(name string, v llm.Opt[int64]) {
 	}
 }
 
+// OptTokens leaves out an absent count.
+func (o *Object) OptTokens(name string, v llm.Opt[llm.Tokens]) {
+	if n, ok := v.Get(); ok {
+		o.Integer(name, int64(n))
+	}
+}
+
 // OptTruth leaves out an absent truth.
 func (o *Object) OptTruth(name string, v llm.Opt[bool]) {
 	if b, ok := v.Get(); ok {
@@ -97,10 +104,15 @@ func (o *Object) OptTruth(name string, v llm.Opt[bool]) {
 	}
 }
 
+// Number writes a member that is a number.
+func (o *Object) Number(name string, f float64) {
+	o.Key(name)
+	o.B = strconv.AppendFloat(o.B, f, 'g', -1, 64)
+}
+
 // OptNumber leaves out an absent number.
 func (o *Object) OptNumber(name string, v llm.Opt[float64]) {
 	if f, ok := v.Get(); ok {
-		o.Key(name)
-		o.B = strconv.AppendFloat(o.B, f, 'g', -1, 64)
+		o.Number(name, f)
 	}
 }

@@ -44,7 +44,7 @@ func (a *answer) calls(c *choice, raw []byte) *llm.Problem {
 		n := c.find(f)
 		if n < 0 {
 			if n = len(c.calls); n == maxCalls {
-				return badAnswer("the provider sent too many tool calls")
+				return dialect.BadAnswer("the provider sent too many tool calls")
 			}
 			c.calls = append(c.calls, call{index: f.index, custom: f.custom})
 		}

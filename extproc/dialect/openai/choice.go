@@ -3,6 +3,8 @@ package openai
 import (
 	"strings"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -49,7 +51,7 @@ func (a *answer) readChoice(raw []byte) *llm.Problem {
 		}
 	}
 	if index < 0 || index > maxChoiceIndex {
-		return badAnswer("the provider sent a choice with an index out of bounds")
+		return dialect.BadAnswer("the provider sent a choice with an index out of bounds")
 	}
 	c := a.choice(int32(index))
 	if scan.IsNull(delta) {
@@ -60,7 +62,7 @@ func (a *answer) readChoice(raw []byte) *llm.Problem {
 			return p
 		}
 		if filled(probs) {
-			a.emit(llm.Event{Kind: llm.Logprobs, Choice: c.index, Raw: clone(probs)})
+			a.emit(llm.Event{Kind: llm.Logprobs, Choice: c.index, Raw: members.Clone(probs)})
 		}
 	}
 	for _, m := range rest {

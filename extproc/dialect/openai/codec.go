@@ -20,6 +20,8 @@ package openai
 
 import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/stream"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -39,7 +41,7 @@ func Codec() *dialect.Codec {
 			Path:          Path,
 			Patch:         Pieces,
 			EncodeRequest: EncodeRequest,
-			NewProbe:      func() dialect.Probe { return new(probe) },
+			NewProbe:      func() dialect.Probe { return stream.NewProbe(&grammar) },
 			CheckAnswer:   CheckAnswer,
 			FindUsage:     FindUsage,
 			DecodeUsage:   DecodeUsage,
@@ -53,13 +55,7 @@ func Codec() *dialect.Codec {
 // Path is where chat completions are below a provider's base path.
 func Path(_ *dialect.Envelope, t dialect.Target) string { return t.OpenAIPath("/chat/completions") }
 
-func invalid(param, message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.InvalidRequest, Param: param, Message: message}
-}
-
 // extra tags a raw member of this dialect, copied out of the text it lies in.
 func extra(name string, raw []byte) llm.Extra {
-	return llm.Extra{Dialect: llm.OpenAI, Name: name, Value: clone(raw)}
+	return llm.Extra{Dialect: llm.OpenAI, Name: name, Value: members.Clone(raw)}
 }
-
-func clone(raw []byte) llm.Raw { return append(llm.Raw(nil), raw...) }

@@ -1,8 +1,7 @@
 package openai
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/sse"
@@ -31,35 +30,24 @@ var errorTypes = [llm.NumKinds]string{
 	llm.Inexpressible:    "invalid_request_error",
 }
 
-type errorBody struct {
-	Error      errorObject `json:"error"`
-	Generation string      `json:"generationId,omitempty"`
-}
-
-type errorObject struct {
-	Message  string        `json:"message"`
-	Type     string        `json:"type"`
-	Param    *string       `json:"param"` // null if none, as OpenAI has it
-	Code     string        `json:"code"`
-	Attempts []llm.Attempt `json:"attempts,omitempty"`
-}
-
 // EncodeError gives a problem in the form that OpenAI's clients expect.
 func EncodeError(p *llm.Problem, generation string) []byte {
-	body := errorBody{Generation: generation, Error: errorObject{
-		Message: p.Message, Type: errorTypes[p.Kind], Code: p.Code, Attempts: p.Attempts,
-	}}
-	if p.Param != "" {
-		body.Error.Param = &p.Param
+	var o object
+	o.Open()
+	o.Begin("error")
+	o.Text("message", p.Message)
+	o.Text("type", errorTypes[p.Kind])
+	if p.Param == "" {
+		o.Raw("param", []byte("null")) // as OpenAI has it
+	} else {
+		o.Text("param", p.Param)
 	}
-	if body.Error.Code == "" {
-		body.Error.Code = p.Kind.String()
-	}
-	var text bytes.Buffer
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(body) // strings and integers only: it cannot fail
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
+	o.Text("code", cmp.Or(p.Code, p.Kind.String()))
+	o.Attempts(p.Attempts)
+	o.End()
+	o.TextIf("generationId", generation)
+	o.End()
+	return o.B
 }
 
 // EncodeStreamError gives a problem as the last event of a stream.

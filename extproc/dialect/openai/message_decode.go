@@ -3,6 +3,7 @@ package openai
 import (
 	"cmp"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -262,5 +263,5 @@ func cache(raw []byte) llm.Raw {
 	if scan.IsNull(raw) {
 		return nil
 	}
-	return clone(raw)
+	return members.Clone(raw)
 }

@@ -9,13 +9,13 @@ import (
 // needs tells what the current member needs of a target. It looks no deeper
 // than it must and leaves every judgement of form to the provider.
 func (s *scanner) needs() (n llm.Needs) {
-	w := &s.w
+	w := &s.Walk
 	switch string(w.Key()) {
 	case "messages":
 		return s.messageNeeds()
 	case "tool_choice":
 		if w.Kind() == scan.Object || string(w.Value()) == `"required"` {
-			s.e.Uses |= dialect.UsesRequiredTool
+			s.Envelope.Uses |= dialect.UsesRequiredTool
 		}
 	case "tools":
 		for ok := w.Array(); ok && w.Element(); n = llm.NeedTools {
@@ -31,23 +31,23 @@ func (s *scanner) needs() (n llm.Needs) {
 				kind := w.Value()
 				n = formatNeeds(kind)
 				if n == llm.NeedJSONSchema || string(kind) == `"json"` {
-					s.e.Uses |= dialect.UsesSchema
+					s.Envelope.Uses |= dialect.UsesSchema
 				}
 			}
 		}
 	case "reasoning_effort":
-		s.e.Uses |= dialect.UsesReasoning
+		s.Envelope.Uses |= dialect.UsesReasoning
 		if raw := w.Value(); !scan.IsNull(raw) && string(raw) != `"none"` {
 			return llm.NeedReasoning
 		}
 	case "enable_thinking", "thinking_budget":
-		s.e.Uses |= dialect.UsesReasoning
+		s.Envelope.Uses |= dialect.UsesReasoning
 		raw := w.Value()
 		if budget, _ := scan.Int(raw); string(raw) == "true" || budget > 0 {
 			return llm.NeedReasoning
 		}
 	case "reasoning", "thinking":
-		s.e.Uses |= dialect.UsesReasoning
+		s.Envelope.Uses |= dialect.UsesReasoning
 		if reasons(w) {
 			return llm.NeedReasoning
 		}
@@ -101,27 +101,27 @@ func reasons(w *scan.Walk) (wanted bool) {
 // messageNeeds looks at roles, the kinds of parts, and thinking of earlier
 // turns.
 func (s *scanner) messageNeeds() (n llm.Needs) {
-	w := &s.w
+	w := &s.Walk
 	for ok := w.Array(); ok && w.Element(); {
 		thinks, calls := false, false
 		for ok := w.Object(); ok && w.Member(); {
 			switch string(w.Key()) {
 			case "role":
 				if string(w.Value()) == `"developer"` {
-					s.e.Uses |= dialect.UsesDeveloper
+					s.Envelope.Uses |= dialect.UsesDeveloper
 				}
 			case "content":
 				n |= s.contentNeeds()
 			case "reasoning_content":
-				s.e.Uses |= dialect.UsesThoughts | dialect.UsesReasoningContent | dialect.UsesUnknown
+				s.Envelope.Uses |= dialect.UsesThoughts | dialect.UsesReasoningContent | dialect.UsesUnknown
 				thinks = thinks || !scan.IsNull(w.Value())
 			case "reasoning":
-				s.e.Uses |= dialect.UsesThoughts | dialect.UsesReasoningText | dialect.UsesUnknown
+				s.Envelope.Uses |= dialect.UsesThoughts | dialect.UsesReasoningText | dialect.UsesUnknown
 				thinks = thinks || !scan.IsNull(w.Value())
 			case "reasoning_details":
-				s.e.Uses |= dialect.UsesThoughts | dialect.UsesReasoningDetails | dialect.UsesUnknown
+				s.Envelope.Uses |= dialect.UsesThoughts | dialect.UsesReasoningDetails | dialect.UsesUnknown
 			case "extra_content":
-				s.e.Uses |= dialect.UsesThoughts | dialect.UsesUnknown
+				s.Envelope.Uses |= dialect.UsesThoughts | dialect.UsesUnknown
 			case "tool_calls":
 				for ok := w.Array(); ok && w.Element(); calls = true {
 					s.members(callMembers, functionMembers)
@@ -130,11 +130,11 @@ func (s *scanner) messageNeeds() (n llm.Needs) {
 				s.callID(w.Value())
 			case "name", "refusal", "audio", "function_call":
 			default:
-				s.e.Uses |= dialect.UsesUnknown
+				s.Envelope.Uses |= dialect.UsesUnknown
 			}
 		}
 		if calls && !thinks {
-			s.e.Uses |= dialect.UsesThoughtlessCall
+			s.Envelope.Uses |= dialect.UsesThoughtlessCall
 		}
 	}
 	return n
@@ -150,7 +150,7 @@ var (
 
 // members notes whether an object, or the function in it, has others than these.
 func (s *scanner) members(known, ofFunction []string) {
-	w := &s.w
+	w := &s.Walk
 	for ok := w.Object(); ok && w.Member(); {
 		switch key := w.Key(); {
 		case string(key) == "function":
@@ -158,7 +158,7 @@ func (s *scanner) members(known, ofFunction []string) {
 				s.known(ofFunction)
 			}
 		case string(key) == "extra_content":
-			s.e.Uses |= dialect.UsesThoughts | dialect.UsesUnknown
+			s.Envelope.Uses |= dialect.UsesThoughts | dialect.UsesUnknown
 		case string(key) == "id":
 			s.known(known)
 			s.callID(w.Value())
@@ -171,25 +171,25 @@ func (s *scanner) members(known, ofFunction []string) {
 // callID notes an id that is not short.
 func (s *scanner) callID(raw []byte) {
 	if scan.KindOf(raw) == scan.String && !isShort(raw[1:len(raw)-1]) {
-		s.e.Uses |= dialect.UsesLongID
+		s.Envelope.Uses |= dialect.UsesLongID
 	}
 }
 
 // known notes whether the current member is none of these.
 func (s *scanner) known(names []string) {
-	key := s.w.Key()
+	key := s.Walk.Key()
 	for _, name := range names {
 		if string(key) == name {
 			return
 		}
 	}
-	s.e.Uses |= dialect.UsesUnknown
+	s.Envelope.Uses |= dialect.UsesUnknown
 }
 
 func (s *scanner) contentNeeds() (n llm.Needs) {
-	w := &s.w
+	w := &s.Walk
 	for ok := w.Array(); ok && w.Element(); {
-		s.e.Uses |= dialect.UsesParts
+		s.Envelope.Uses |= dialect.UsesParts
 		for ok := w.Object(); ok && w.Member(); {
 			if string(w.Key()) == "type" {
 				n |= partNeed(w.Value())

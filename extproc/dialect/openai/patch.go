@@ -4,38 +4,14 @@ import (
 	"slices"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/patch"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
-	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
 
 const (
 	usageMember = `"include_usage":true`
 	usageObject = `{` + usageMember + `}`
 )
-
-// edit replaces a span of the body.
-type edit struct {
-	dialect.Span
-	text string
-	// quote writes text as a JSON string.
-	quote bool
-}
-
-// edits are at most one for each span, in the order of the body.
-type edits struct {
-	list [5]edit
-	n    int
-}
-
-// add keeps an insertion in front of an edit that begins at the same byte.
-func (l *edits) add(e edit) {
-	i := l.n
-	for ; i > 0 && (l.list[i-1].From > e.From || l.list[i-1].From == e.From && e.To == e.From); i-- {
-		l.list[i] = l.list[i-1]
-	}
-	l.list[i] = e
-	l.n++
-}
 
 // Pieces changes body for a target, without copying it: the pieces, one after
 // the other, are the body with the target's model id, without what is ours
@@ -44,25 +20,16 @@ func (l *edits) add(e edit) {
 // lie in body. e must be the result of Scan of the same body.
 func Pieces(body []byte, e *dialect.Envelope, t dialect.Target) [][]byte {
 	list := editsFor(body, e, t)
-	pieces := make([][]byte, 0, 2*len(list.list)+1)
-	from := 0
-	for _, c := range list.list[:list.n] {
-		pieces = append(pieces, body[from:c.From], c.append(nil))
-		from = c.To
-	}
-	return append(pieces, body[from:])
+	return list.Pieces(body)
 }
 
-func editsFor(body []byte, e *dialect.Envelope, t dialect.Target) (list edits) {
+func editsFor(body []byte, e *dialect.Envelope, t dialect.Target) (list patch.List) {
 	model := e.Spans[spanModel]
-	list.add(edit{Span: model, text: t.ID, quote: true})
-	for _, i := range [...]int{spanModels, spanProviderOptions} {
-		if e.Spans[i].Set() {
-			list.add(edit{Span: withComma(body, e.Spans[i], model)})
-		}
-	}
+	list.Add(patch.Edit{Span: model, Text: t.ID, Quote: true})
+	list.Cut(body, e.Spans[spanModels], model)
+	list.Cut(body, e.Spans[spanProviderOptions], model)
 	if t.AddUsage && e.Stream && !e.WantsUsage && takesOptions(t.Quirks) {
-		list.add(askUsage(body, e))
+		list.Add(askUsage(body, e))
 	}
 	return list
 }
@@ -72,50 +39,23 @@ func takesOptions(q *llm.Quirks) bool {
 	return q == nil || !q.NoStreamOptions && !slices.Contains(q.Refuses, "stream_options")
 }
 
-// append writes what the edit puts in place of its span.
-func (c *edit) append(dst []byte) []byte {
-	if c.quote {
-		return scan.AppendQuoted(dst, c.text)
-	}
-	return append(dst, c.text...)
-}
-
-// withComma extends a member to the comma on its side that looks towards
-// model, which always stays: so any set of members can go and the commas of
-// the others still fit.
-func withComma(body []byte, member, model dialect.Span) dialect.Span {
-	if member.From > model.From {
-		for body[member.From] != ',' {
-			member.From--
-		}
-		return member
-	}
-	for body[member.To] != ',' {
-		member.To++
-	}
-	member.To++
-	return member
-}
-
-func askUsage(body []byte, e *dialect.Envelope) edit {
+func askUsage(body []byte, e *dialect.Envelope) patch.Edit {
 	options, usage := e.Spans[spanStreamOptions], e.Spans[spanIncludeUsage]
 	switch {
 	case usage.Set():
-		return edit{Span: usage, text: "true"}
+		return patch.Edit{Span: usage, Text: "true"}
 	case !options.Set():
-		end := e.Spans[spanModel].To
-		return edit{Span: dialect.Span{From: end, To: end}, text: `,"stream_options":` + usageObject}
+		return patch.Insertion(e.Spans[spanModel].To, `,"stream_options":`+usageObject)
 	case body[options.From] != '{': // null
-		return edit{Span: options, text: usageObject}
+		return patch.Edit{Span: options, Text: usageObject}
 	}
 	for i := options.From + 1; ; i++ {
 		switch body[i] {
 		case ' ', '\t', '\n', '\r':
 		case '}':
-			return edit{Span: options, text: usageObject}
+			return patch.Edit{Span: options, Text: usageObject}
 		default:
-			at := options.From + 1
-			return edit{Span: dialect.Span{From: at, To: at}, text: usageMember + ","}
+			return patch.Insertion(options.From+1, usageMember+",")
 		}
 	}
 }

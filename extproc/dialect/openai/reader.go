@@ -3,49 +3,29 @@ package openai
 import (
 	"bytes"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/stream"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
-	"github.com/dragoman-gateway/dragoman/extproc/sse"
 )
 
 // reader implements dialect.Reader.
 type reader struct {
-	framer sse.Framer
+	events stream.Events
 	answer answer
-	done   bool // the end marker or an error has passed
 }
 
 func (r *reader) Feed(dst []llm.Event, chunk []byte) []llm.Event {
-	if r.done {
-		return dst
-	}
 	r.answer.out = dst
-	r.framer.Feed(chunk)
-	for ev, ok := r.framer.Next(); ok && !r.done; ev, ok = r.framer.Next() {
-		r.event(ev)
-	}
-	if err := r.framer.Err(); err != nil && !r.done {
-		r.fail(&llm.Problem{Kind: llm.BadAnswer, Message: "the provider sent an event that is too large", Cause: err})
-	}
+	r.events.Feed(r, chunk)
 	return r.take()
 }
 
 func (r *reader) Close(dst []llm.Event) []llm.Event {
 	r.answer.out = dst
-	if ev, ok := r.framer.End(); ok && !r.done && whole(ev) {
-		r.event(ev)
-	}
-	if !r.done {
-		r.fail(badAnswer("the provider ended the stream early"))
-	}
-	r.done = true
+	r.events.Close(r)
 	return r.take()
-}
-
-// whole tells whether the last event of a stream only lacks its empty line.
-func whole(ev sse.Event) bool {
-	data := bytes.TrimSpace(ev.Data)
-	return string(data) == doneMarker || scan.Validate(data) == nil
 }
 
 // take hands the events over; they are the caller's.
@@ -55,42 +35,39 @@ func (r *reader) take() []llm.Event {
 	return out
 }
 
-// fail ends the events. What goes wrong behind the last finish does no harm:
+// Fail ends the events. What goes wrong behind the last finish does no harm:
 // the answer is whole.
-func (r *reader) fail(p *llm.Problem) {
-	r.done = true
+func (r *reader) Fail(p *llm.Problem) {
+	r.events.Done = true
 	if r.answer.whole() {
 		return
 	}
 	r.answer.emit(llm.Event{Kind: llm.Failed, Problem: p})
 }
 
-func (r *reader) event(ev sse.Event) {
-	data := bytes.TrimSpace(ev.Data)
+func (r *reader) Event(name, data []byte) {
 	switch {
-	case len(data) == 0:
-		return
-	case string(data) == doneMarker:
+	case string(data) == stream.DoneMarker:
 		r.end()
 		return
-	case string(ev.Name) == "error":
-		r.fail(DecodeError(0, nil, data))
+	case string(name) == "error":
+		r.Fail(DecodeError(0, nil, data))
 		return
 	}
 	if p := r.answer.read(data); p != nil {
-		r.fail(p)
+		r.Fail(p)
 	}
 }
 
 // end is the end marker: the answer is whole by the provider's word, so a
 // finish it left out is supplied, unless there was no answer at all.
 func (r *reader) end() {
-	r.done = true
+	r.events.Done = true
 	if r.answer.whole() {
 		return
 	}
 	if !r.answer.supplyFinish() {
-		r.fail(badAnswer("the provider's answer is empty"))
+		r.Fail(dialect.BadAnswer("the provider's answer is empty"))
 	}
 }
 
@@ -176,7 +153,7 @@ func (a *answer) read(data []byte) *llm.Problem {
 	failed, known := false, len(a.tops)
 	w := scan.Over(data)
 	if !w.Object() {
-		return badAnswer("the provider sent an event that is not a JSON object")
+		return dialect.BadAnswer("the provider sent an event that is not a JSON object")
 	}
 	for w.Member() {
 		switch key := w.Key(); string(key) {
@@ -191,7 +168,7 @@ func (a *answer) read(data []byte) *llm.Problem {
 		case "usage":
 			usage = w.Value()
 		case "error":
-			failed = isError(w.Value()) || failed
+			failed = dialect.IsError(w.Value()) || failed
 		case "object", "obfuscation":
 		default:
 			value := w.Value()
@@ -202,7 +179,7 @@ func (a *answer) read(data []byte) *llm.Problem {
 		}
 	}
 	if err := w.End(); err != nil {
-		return badAnswer("the provider sent broken JSON: " + err.Error())
+		return dialect.BadAnswer("the provider sent broken JSON: " + err.Error())
 	}
 	if failed {
 		return DecodeError(0, nil, data)
@@ -218,7 +195,7 @@ func (a *answer) read(data []byte) *llm.Problem {
 		return p
 	}
 	if scan.IsNull(usage) {
-		usage = groqUsage(groq)
+		usage = members.Find(groq, "usage") // which is where Groq's streams carry it
 	}
 	a.usage(usage)
 	return nil
@@ -273,15 +250,4 @@ func (a *answer) usage(raw []byte) {
 	if u := decodeUsage(raw); u != nil {
 		a.emit(llm.Event{Kind: llm.UsageUpdate, Usage: u})
 	}
-}
-
-// groqUsage finds the usage that Groq's streams carry in x_groq.
-func groqUsage(raw []byte) (usage []byte) {
-	w := scan.Over(raw)
-	for ok := w.Object(); ok && w.Member(); {
-		if string(w.Key()) == "usage" {
-			usage = w.Value()
-		}
-	}
-	return usage
 }

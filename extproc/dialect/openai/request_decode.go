@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/envelope"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -62,7 +64,7 @@ func (d *requestDecoder) member(key string, raw []byte) {
 	case "providerOptions":
 		d.Object(key, raw, func(name string, value []byte) {
 			if name != "gateway" {
-				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: clone(value)})
+				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: members.Clone(value)})
 			}
 		})
 	default:
@@ -122,7 +124,7 @@ func (d *requestDecoder) shape(key string, raw []byte) bool {
 					g.Effort = effort
 				}
 			case "max_tokens", "budget_tokens":
-				g.Budget = d.Within(path, value, 0, maxTokens)
+				g.Budget = d.Within(path, value, 0, envelope.MaxTokens)
 			case "enabled":
 				g.Enabled = d.Truth(path, value)
 			case "type":
@@ -145,7 +147,7 @@ func (d *requestDecoder) shape(key string, raw []byte) bool {
 		}
 		d.r.Extra = append(d.r.Extra, extra(key, raw))
 	case "thinking_budget":
-		if n, ok := scan.Int(raw); ok && n >= 0 && n <= maxTokens {
+		if n, ok := scan.Int(raw); ok && n >= 0 && n <= envelope.MaxTokens {
 			g.Budget = llm.Some(n)
 		}
 		d.r.Extra = append(d.r.Extra, extra(key, raw))
@@ -208,7 +210,7 @@ func (d *requestDecoder) function(path string, raw []byte, t *llm.Tool) {
 			t.Description = d.Text(path+".description", value)
 		case "parameters":
 			if !scan.IsNull(value) {
-				t.Schema = clone(value)
+				t.Schema = members.Clone(value)
 			}
 		case "strict":
 			t.Strict = d.Truth(path+".strict", value)
@@ -271,7 +273,7 @@ func (d *requestDecoder) format(raw []byte) llm.Format {
 				f.Description = d.Text(path+".description", value)
 			case "schema":
 				if !scan.IsNull(value) {
-					f.Schema = clone(value)
+					f.Schema = members.Clone(value)
 				}
 			case "strict":
 				f.Strict = d.Truth(path+".strict", value)

@@ -76,7 +76,7 @@ func dotted(name string) string { return strings.ReplaceAll(name, "/", ".") }
 func (e *requestEncoder) more(list llm.Extras, in, at string) {
 	for i := range list {
 		x := &list[i]
-		name, ok := lies(x, in)
+		name, ok := places.Lies(x, in)
 		switch {
 		case x.Dialect != llm.OpenAI:
 			e.drop(at + "." + dotted(x.Name))
@@ -136,7 +136,7 @@ func (e *requestEncoder) stream() {
 	usage := r.Stream && (r.WantsUsage || e.t.AddUsage)
 	more := false
 	for i := range r.Extra {
-		_, ok := lies(&r.Extra[i], inStreamOptions)
+		_, ok := places.Lies(&r.Extra[i], inStreamOptions)
 		more = more || ok
 	}
 	if !usage && !more {
@@ -192,7 +192,7 @@ func (e *requestEncoder) rest() {
 	}
 	for i := range r.Extra {
 		x := &r.Extra[i]
-		name, ok := lies(x, "")
+		name, ok := places.Lies(x, "")
 		switch {
 		case x.Dialect == llm.Responses && e.t.Genuine && sharedMembers[x.Name] != "":
 			e.Raw(sharedMembers[x.Name], x.Value)

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/dialecttest"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
-	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
 // chat is a streaming request of about size bytes.
@@ -49,47 +49,6 @@ func TestScanAllocatesOnlyTheModelNameAndPatchNothing(t *testing.T) {
 	}
 }
 
-func TestProbingAContentEventAllocatesOnlyTheProbe(t *testing.T) {
-	chunk := []byte(contentChunk)
-	c := openai.Codec()
-	if n := testing.AllocsPerRun(50, func() {
-		if seen, _ := c.NewProbe().Feed(chunk); seen != dialect.Content {
-			t.Error("no content")
-		}
-	}); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-// Reader and Writer: one allocation for the text of the event.
-func TestTranslatingAnEventAllocatesOnlyItsText(t *testing.T) {
-	translate := translator(t)
-	if n := testing.AllocsPerRun(200, translate); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-func translator(tb testing.TB) func() {
-	tb.Helper()
-	c := openai.Codec()
-	r, w := c.NewReader(), c.NewWriter(reply)
-	chunk := []byte(contentChunk)
-	var events []llm.Event
-	var out []byte
-	translate := func() {
-		events = r.Feed(events[:0], chunk)
-		out = out[:0]
-		for _, ev := range events {
-			out = w.Write(out, ev)
-		}
-		if len(out) == 0 {
-			tb.Error("nothing is written")
-		}
-	}
-	translate()
-	return translate
-}
-
 func BenchmarkScanAndPatch(b *testing.B) {
 	for name, size := range map[string]int{"1KB": 1 << 10, "100KB": 100 << 10} {
 		body := chat(size)
@@ -99,42 +58,6 @@ func BenchmarkScanAndPatch(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				run()
-			}
-		})
-	}
-}
-
-func BenchmarkProbe(b *testing.B) {
-	c, chunk := openai.Codec(), []byte(contentChunk)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, p := c.NewProbe().Feed(chunk); p != nil {
-			b.Fatal(p)
-		}
-	}
-}
-
-func BenchmarkTranslateEvent(b *testing.B) {
-	translate := translator(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		translate()
-	}
-}
-
-func BenchmarkTranslateRequest(b *testing.B) {
-	for name, size := range map[string]int{"1KB": 1 << 10, "100KB": 100 << 10} {
-		body := chat(size)
-		b.Run(name, func(b *testing.B) {
-			dst := make([]byte, 0, len(body)+1024)
-			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				r, p := openai.DecodeRequest(body)
-				if p != nil {
-					b.Fatal(p)
-				}
-				dst, _, _ = openai.EncodeRequest(dst[:0], r, dialect.Target{ID: "t"})
 			}
 		})
 	}
@@ -150,3 +73,18 @@ func BenchmarkTranslateAnswer(b *testing.B) {
 		openai.EncodeAnswer(nil, events, reply)
 	}
 }
+
+var speed = dialecttest.Speed{
+	Codec: openai.Codec(), Reply: reply, Target: dialect.Target{ID: "t"},
+	Content: contentChunk, Request: chat,
+}
+
+func TestProbingAContentEventAllocatesOnlyTheProbe(t *testing.T) { speed.Probe(t) }
+
+func TestTranslatingAnEventAllocatesOnlyItsText(t *testing.T) { speed.Event(t) }
+
+func BenchmarkProbe(b *testing.B) { speed.BenchmarkProbe(b) }
+
+func BenchmarkTranslateEvent(b *testing.B) { speed.BenchmarkEvent(b) }
+
+func BenchmarkTranslateRequest(b *testing.B) { speed.BenchmarkRequest(b) }

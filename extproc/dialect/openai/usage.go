@@ -1,20 +1,13 @@
 package openai
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
 
 // FindUsage gives the usage object of a whole JSON answer; nil if it has none.
-func FindUsage(body []byte) (usage []byte) {
-	w := scan.Over(body)
-	for ok := w.Object(); ok && w.Member(); {
-		if string(w.Key()) == "usage" {
-			usage = w.Value()
-		}
-	}
-	return usage
-}
+func FindUsage(body []byte) []byte { return members.Find(body, "usage") }
 
 // DecodeUsage reads a usage object; nil if it counts nothing.
 func DecodeUsage(raw []byte) *llm.Usage { return decodeUsage(raw) }
@@ -36,23 +29,23 @@ func decodeUsage(raw []byte) *llm.Usage {
 		value := w.Value()
 		switch key {
 		case "prompt_tokens":
-			u.Input = count(value)
+			u.Input = members.Count(value)
 		case "completion_tokens":
-			u.Output = count(value)
+			u.Output = members.Count(value)
 		case "total_tokens":
-			total = count(value)
+			total = members.Count(value)
 		case "prompt_tokens_details":
 			usageDetails(u, value, inInputDetails)
 		case "completion_tokens_details":
 			usageDetails(u, value, inOutputDetails)
 		case "prompt_cache_hit_tokens", "cached_tokens":
 			if !u.CacheRead.Set() {
-				u.CacheRead = count(value)
+				u.CacheRead = members.Count(value)
 			}
 			u.Extra = append(u.Extra, extra(key, value))
 		case "cache_creation_input_tokens":
 			if !u.CacheWrite.Set() {
-				u.CacheWrite = count(value)
+				u.CacheWrite = members.Count(value)
 			}
 			u.Extra = append(u.Extra, extra(key, value))
 		default:
@@ -62,45 +55,50 @@ func decodeUsage(raw []byte) *llm.Usage {
 	if !u.Known() {
 		return nil
 	}
-	// xAI counts reasoning beside completion_tokens; only its total tells.
+	AddReasoning(u, total)
+	return u
+}
+
+// AddReasoning counts reasoning as output where a provider (xAI) counts it
+// beside it, which only its total tells.
+func AddReasoning(u *llm.Usage, total llm.Opt[llm.Tokens]) {
 	if n, ok := u.Reasoning.Get(); ok && n > 0 && total.Or(0) == u.Total()+n {
 		u.Output = llm.Some(u.Output.Or(0) + n)
 	}
-	return u
 }
 
 func usageDetails(u *llm.Usage, raw []byte, path string) {
 	w := scan.Over(raw)
 	for ok := w.Object(); ok && w.Member(); {
-		name := path + string(w.Key())
-		value := w.Value()
-		switch name {
-		case inInputDetails + "cached_tokens":
-			if n := count(value); n.Set() {
-				u.CacheRead = n
-			}
-		case inInputDetails + "cache_write_tokens":
-			if n := count(value); n.Set() {
-				u.CacheWrite = n
-			}
-		case inInputDetails + "audio_tokens":
-			u.AudioInput = count(value)
-		case inOutputDetails + "reasoning_tokens":
-			u.Reasoning = count(value)
-		case inOutputDetails + "audio_tokens":
-			u.AudioOut = count(value)
-		default:
-			u.Extra = append(u.Extra, extra(name, value))
+		name := string(w.Key())
+		if value := w.Value(); !Detail(u, path == inOutputDetails, name, value) {
+			u.Extra = append(u.Extra, extra(path+name, value))
 		}
 	}
 }
 
-func count(raw []byte) llm.Opt[llm.Tokens] {
-	n, ok := scan.Int(raw)
-	if !ok {
-		return llm.Opt[llm.Tokens]{}
+// Detail reads a member of the details that this vendor's dialects have of
+// input and of output tokens; false if its name is not known.
+func Detail(u *llm.Usage, output bool, name string, value []byte) bool {
+	var into *llm.Opt[llm.Tokens]
+	switch {
+	case !output && name == "cached_tokens":
+		into = &u.CacheRead
+	case !output && name == "cache_write_tokens":
+		into = &u.CacheWrite
+	case !output && name == "audio_tokens":
+		into = &u.AudioInput
+	case output && name == "reasoning_tokens":
+		into = &u.Reasoning
+	case output && name == "audio_tokens":
+		into = &u.AudioOut
+	default:
+		return false
 	}
-	return llm.Count(n)
+	if n := members.Count(value); n.Set() {
+		*into = n
+	}
+	return true
 }
 
 // usage writes a usage object. The details are left out if nothing is known of
@@ -128,9 +126,7 @@ func (o *object) details(name, path string, more llm.Extras, classes ...class) {
 	o.Begin(name)
 	empty := len(o.B)
 	for _, c := range classes {
-		if n, ok := c.count.Get(); ok {
-			o.Integer(c.name, int64(n))
-		}
+		o.OptTokens(c.name, c.count)
 	}
 	o.extras(more, path)
 	if len(o.B) == empty {

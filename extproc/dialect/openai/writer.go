@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/stream"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/sse"
 )
@@ -62,7 +63,7 @@ func (w *writer) Close(dst []byte) []byte {
 	case w.closed:
 		return dst
 	case !w.whole():
-		return w.fail(dst, badAnswer("the provider ended the stream early"))
+		return w.fail(dst, dialect.BadAnswer("the provider ended the stream early"))
 	}
 	usage := w.reply.WantsUsage && w.usage.Known()
 	if usage || len(w.pending) > 0 {
@@ -75,7 +76,7 @@ func (w *writer) Close(dst []byte) []byte {
 		dst = w.send(o, from)
 	}
 	w.closed = true
-	return append(dst, "data: "+doneMarker+"\n\n"...)
+	return append(dst, "data: "+stream.DoneMarker+"\n\n"...)
 }
 
 // fail tells the client that the stream is broken, unless its choices have all

@@ -3,6 +3,8 @@ package responses
 import (
 	"bytes"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -120,7 +122,7 @@ func (a *answer) response(raw []byte, incomplete bool) *llm.Problem {
 		case "incomplete_details":
 			details = w.Value()
 		case "status":
-			status = bare(w.Value())
+			status = members.Unquoted(w.Value())
 		case "service_tier":
 			tier = w.Value()
 		}
@@ -233,16 +235,16 @@ func (a *answer) emptyArguments() {
 // add begins an item.
 func (a *answer) add(raw []byte, output int64) (int, *llm.Problem) {
 	if len(a.items) == maxItems {
-		return 0, badAnswer("the provider sent too many output items")
+		return 0, dialect.BadAnswer("the provider sent too many output items")
 	}
 	k := item{output: output}
 	w := scan.Over(raw)
 	for ok := w.Object(); ok && w.Member(); {
 		switch string(w.Key()) {
 		case "type":
-			k.kind = itemKinds[string(bare(w.Value()))]
+			k.kind = itemKinds[string(members.Unquoted(w.Value()))]
 		case "id":
-			k.id = string(bare(w.Value()))
+			k.id = string(members.Unquoted(w.Value()))
 		}
 	}
 	a.items = append(a.items, k)

@@ -27,7 +27,9 @@ import (
 	"net/url"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/stream"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -48,7 +50,7 @@ func Codec() *dialect.Codec {
 			Path:          Path,
 			Patch:         Pieces,
 			EncodeRequest: EncodeRequest,
-			NewProbe:      func() dialect.Probe { return newProbe() },
+			NewProbe:      func() dialect.Probe { return stream.NewProbe(&grammar) },
 			CheckAnswer:   CheckAnswer,
 			FindUsage:     openai.FindUsage,
 			DecodeUsage:   DecodeUsage,
@@ -69,25 +71,7 @@ func Path(_ *dialect.Envelope, t dialect.Target) string {
 	return "/responses"
 }
 
-func invalid(param, message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.InvalidRequest, Param: param, Message: message}
-}
-
-func badAnswer(message string) *llm.Problem {
-	return &llm.Problem{Kind: llm.BadAnswer, Message: message}
-}
-
 // extra tags a raw member of this dialect, copied out of the text it lies in.
 func extra(name string, raw []byte) llm.Extra {
-	return llm.Extra{Dialect: llm.Responses, Name: name, Value: clone(raw)}
-}
-
-func clone(raw []byte) llm.Raw { return append(llm.Raw(nil), raw...) }
-
-// bare is a raw string without its quotes, for comparing with plain words.
-func bare(raw []byte) []byte {
-	if len(raw) >= 2 && raw[0] == '"' {
-		return raw[1 : len(raw)-1]
-	}
-	return nil
+	return llm.Extra{Dialect: llm.Responses, Name: name, Value: members.Clone(raw)}
 }

@@ -3,6 +3,7 @@ package responses
 import (
 	"strings"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -32,7 +33,7 @@ func (d *requestDecoder) item(path string, raw []byte) {
 			role = value
 		}
 	})
-	word := string(bare(kind))
+	word := string(members.Unquoted(kind))
 	if word != "function_call" && word != "custom_tool_call" {
 		d.unsigned()
 	}

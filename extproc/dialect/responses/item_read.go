@@ -1,6 +1,8 @@
 package responses
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -35,9 +37,9 @@ func (a *answer) itemDone(m *packet) *llm.Problem {
 	for ok := w.Object(); ok && w.Member(); {
 		switch string(w.Key()) {
 		case "type":
-			kind = itemKinds[string(bare(w.Value()))]
+			kind = itemKinds[string(members.Unquoted(w.Value()))]
 		case "id":
-			m.id = bare(w.Value())
+			m.id = members.Unquoted(w.Value())
 		}
 	}
 	n := a.find(m, kind)
@@ -135,7 +137,7 @@ func (a *answer) text(m *packet, kind itemKind, want part) *llm.Problem {
 	want.index = max(0, m.part)
 	p := a.part(n, want)
 	if p == nil {
-		return badAnswer("the provider sent too many parts")
+		return dialect.BadAnswer("the provider sent too many parts")
 	}
 	raw := m.delta
 	if raw == nil {
@@ -199,7 +201,7 @@ func readPart(raw []byte) (c contentPart) {
 	for ok := w.Object(); ok && w.Member(); {
 		switch string(w.Key()) {
 		case "type":
-			c.kind = bare(w.Value())
+			c.kind = members.Unquoted(w.Value())
 		case "text":
 			c.text = w.Value()
 		case "refusal":

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -11,11 +12,11 @@ import (
 // needs notes what the current member needs of a target. It looks no deeper
 // than it must and leaves every judgement of form to the provider.
 func (s *scanner) needs() {
-	w := &s.w
+	w := &s.Walk
 	switch string(w.Key()) {
 	case "tools":
 		for ok := w.Array(); ok && w.Element(); {
-			s.e.Needs |= llm.NeedTools
+			s.Envelope.Needs |= llm.NeedTools
 		}
 	case "text":
 		for ok := w.Object(); ok && w.Member(); {
@@ -24,7 +25,7 @@ func (s *scanner) needs() {
 			}
 			for ok := w.Object(); ok && w.Member(); {
 				if string(w.Key()) == "type" {
-					s.e.Needs |= formatNeeds(w.Value())
+					s.Envelope.Needs |= formatNeeds(w.Value())
 				}
 			}
 		}
@@ -32,11 +33,11 @@ func (s *scanner) needs() {
 		s.reasoning()
 	case "tool_choice":
 		if string(w.Value()) == `"required"` {
-			s.e.Uses |= dialect.UsesRequiredTool
+			s.Envelope.Uses |= dialect.UsesRequiredTool
 		}
 	case "top_logprobs":
 		if n, _ := scan.Int(w.Value()); n > 0 {
-			s.e.Needs |= llm.NeedLogprobs
+			s.Envelope.Needs |= llm.NeedLogprobs
 		}
 	}
 }
@@ -54,16 +55,16 @@ func formatNeeds(kind []byte) llm.Needs {
 // reasoning needs a model that reasons if an effort is asked for; a summary
 // alone is a wish.
 func (s *scanner) reasoning() {
-	w := &s.w
+	w := &s.Walk
 	from, wanted := w.Pos(), false
 	if w.Kind() == scan.Object {
-		s.e.Uses |= dialect.UsesReasoning
+		s.Envelope.Uses |= dialect.UsesReasoning
 	}
 	for ok := w.Object(); ok && w.Member(); {
 		switch string(w.Key()) {
 		case "effort":
 			if raw := w.Value(); !scan.IsNull(raw) && string(raw) != `"none"` {
-				s.e.Needs |= llm.NeedReasoning
+				s.Envelope.Needs |= llm.NeedReasoning
 				wanted = true
 			}
 		case "summary", "generate_summary":
@@ -71,13 +72,13 @@ func (s *scanner) reasoning() {
 		}
 	}
 	if wanted {
-		s.e.Spans[spanReasoning] = dialect.Span{From: from, To: w.Pos()}
+		s.Envelope.Spans[spanReasoning] = dialect.Span{From: from, To: w.Pos()}
 	}
 }
 
 // input looks at input[].type and at the types of parts in content and output.
 func (s *scanner) input() {
-	w := &s.w
+	w := &s.Walk
 	if !w.Array() {
 		return // a string, or what the decoder or the provider refuses
 	}
@@ -90,9 +91,9 @@ func (s *scanner) input() {
 				it.member(key, w.Value())
 			}
 		}
-		s.e.Uses |= it.uses()
-		if s.problem == nil && it.reference() {
-			s.problem = stateless("input["+strconv.Itoa(i)+"]",
+		s.Envelope.Uses |= it.uses()
+		if s.Problem == nil && it.reference() {
+			s.Problem = stateless("input["+strconv.Itoa(i)+"]",
 				"an item_reference names an item of an earlier answer; send the item itself")
 		}
 	}
@@ -113,7 +114,7 @@ func (h *itemHead) member(key string, value []byte) {
 	case "id":
 		h.id = scan.KindOf(value) == scan.String
 	case "encrypted_content":
-		h.encrypted = bare(value)
+		h.encrypted = members.Unquoted(value)
 	}
 }
 
@@ -138,7 +139,7 @@ func (h *itemHead) uses() (u dialect.Uses) {
 }
 
 func (s *scanner) parts() {
-	w := &s.w
+	w := &s.Walk
 	for ok := w.Array(); ok && w.Element(); {
 		for ok := w.Object(); ok && w.Member(); {
 			if string(w.Key()) != "type" {
@@ -146,11 +147,11 @@ func (s *scanner) parts() {
 			}
 			switch string(w.Value()) {
 			case `"input_image"`:
-				s.e.Needs |= llm.NeedImages
+				s.Envelope.Needs |= llm.NeedImages
 			case `"input_file"`:
-				s.e.Needs |= llm.NeedFiles
+				s.Envelope.Needs |= llm.NeedFiles
 			case `"input_audio"`:
-				s.e.Needs |= llm.NeedAudio
+				s.Envelope.Needs |= llm.NeedAudio
 			}
 		}
 	}

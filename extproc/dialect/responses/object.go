@@ -1,8 +1,6 @@
 package responses
 
 import (
-	"strings"
-
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
@@ -31,30 +29,11 @@ const (
 	inOutputDetails = "output_tokens_details/"
 )
 
-var paths = [...]string{inReasoning, inText, inMessage, inInputDetails, inOutputDetails}
+// places are where extras of this dialect lie.
+var places = members.Places{Dialect: llm.Responses, Paths: []string{inReasoning, inText, inMessage, inInputDetails, inOutputDetails}}
 
 // extras writes this dialect's extras that lie in path; "" = in the object
 // itself.
 func (o *object) extras(list llm.Extras, path string) {
-	for i := range list {
-		if name, ok := lies(&list[i], path); ok {
-			o.Raw(name, list[i].Value)
-		}
-	}
-}
-
-// lies gives the name of an extra that lies in path.
-func lies(x *llm.Extra, path string) (name string, ok bool) {
-	if x.Dialect != llm.Responses {
-		return "", false
-	}
-	if path != "" {
-		return strings.CutPrefix(x.Name, path)
-	}
-	for _, p := range paths {
-		if strings.HasPrefix(x.Name, p) {
-			return "", false
-		}
-	}
-	return x.Name, true
+	o.Extras(list, &places, path)
 }

@@ -1,57 +1,32 @@
 package responses
 
 import (
-	"bytes"
-
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/stream"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
-	"github.com/dragoman-gateway/dragoman/extproc/sse"
 )
-
-// doneMarker ends the streams of some compatible providers behind the terminal
-// event; this API has no such marker.
-const doneMarker = "[DONE]"
 
 // reader implements dialect.Reader.
 type reader struct {
-	framer sse.Framer
+	events stream.Events
 	answer answer
-	done   bool // a terminal event or an error has passed
 }
 
-func newReader() *reader { return &reader{framer: sse.Framer{Limit: maxEvent}} }
+func newReader() *reader { return &reader{events: stream.NewEvents(maxEvent)} }
 
 func (r *reader) Feed(dst []llm.Event, chunk []byte) []llm.Event {
-	if r.done {
-		return dst
-	}
 	r.answer.out = dst
-	r.framer.Feed(chunk)
-	for ev, ok := r.framer.Next(); ok && !r.done; ev, ok = r.framer.Next() {
-		r.event(ev)
-	}
-	if err := r.framer.Err(); err != nil && !r.done {
-		r.fail(&llm.Problem{Kind: llm.BadAnswer, Message: "the provider sent an event that is too large", Cause: err})
-	}
+	r.events.Feed(r, chunk)
 	return r.take()
 }
 
 func (r *reader) Close(dst []llm.Event) []llm.Event {
 	r.answer.out = dst
-	if ev, ok := r.framer.End(); ok && !r.done && whole(ev) {
-		r.event(ev)
-	}
-	if !r.done {
-		r.fail(badAnswer("the provider ended the stream early"))
-	}
+	r.events.Close(r)
 	return r.take()
-}
-
-// whole tells whether the last event of a stream only lacks its empty line.
-func whole(ev sse.Event) bool {
-	data := bytes.TrimSpace(ev.Data)
-	return string(data) == doneMarker || scan.Validate(data) == nil
 }
 
 // take hands the events over; they are the caller's.
@@ -61,33 +36,32 @@ func (r *reader) take() []llm.Event {
 	return out
 }
 
-func (r *reader) fail(p *llm.Problem) {
-	r.done = true
+func (r *reader) Fail(p *llm.Problem) {
+	r.events.Done = true
 	r.answer.emit(llm.Event{Kind: llm.Failed, Problem: p})
 }
 
-func (r *reader) event(ev sse.Event) {
-	data := bytes.TrimSpace(ev.Data)
-	if len(data) == 0 || string(data) == doneMarker {
+func (r *reader) Event(name, data []byte) {
+	if string(data) == stream.DoneMarker { // of compatible providers; this API has none
 		return
 	}
 	var m packet
-	if p := m.read(ev.Name, data); p != nil {
-		r.fail(p)
+	if p := m.read(name, data); p != nil {
+		r.Fail(p)
 		return
 	}
 	switch string(m.kind) {
 	case "error":
-		r.fail(openai.DecodeError(0, nil, data))
+		r.Fail(openai.DecodeError(0, nil, data))
 	case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
 		r.end(&m)
 	default:
-		if isError(m.failure) && len(m.kind) == 0 {
-			r.fail(openai.DecodeError(0, nil, data))
+		if dialect.IsError(m.failure) && len(m.kind) == 0 {
+			r.Fail(openai.DecodeError(0, nil, data))
 			return
 		}
 		if p := r.answer.packet(&m); p != nil {
-			r.fail(p)
+			r.Fail(p)
 		}
 	}
 }
@@ -100,8 +74,8 @@ func (r *reader) end(m *packet) {
 	} else {
 		r.answer.usage(openai.FindUsage(m.response))
 	}
-	if r.done = true; p != nil {
-		r.fail(p)
+	if r.events.Done = true; p != nil {
+		r.Fail(p)
 	}
 }
 
@@ -125,14 +99,14 @@ func (m *packet) read(name, data []byte) *llm.Problem {
 	m.output, m.part = -1, -1
 	w := scan.Over(data)
 	if !w.Object() {
-		return badAnswer("the provider sent an event that is not a JSON object")
+		return dialect.BadAnswer("the provider sent an event that is not a JSON object")
 	}
 	for w.Member() {
 		switch string(w.Key()) {
 		case "type":
-			m.kind = bare(w.Value())
+			m.kind = members.Unquoted(w.Value())
 		case "item_id":
-			m.id = bare(w.Value())
+			m.id = members.Unquoted(w.Value())
 		case "output_index":
 			m.output = index(w.Value())
 		case "content_index", "summary_index":
@@ -154,7 +128,7 @@ func (m *packet) read(name, data []byte) *llm.Problem {
 		}
 	}
 	if err := w.End(); err != nil {
-		return badAnswer("the provider sent broken JSON: " + err.Error())
+		return dialect.BadAnswer("the provider sent broken JSON: " + err.Error())
 	}
 	if len(m.kind) == 0 {
 		m.kind = name

@@ -1,6 +1,8 @@
 package responses
 
 import (
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -19,7 +21,7 @@ func DecodeRequest(body []byte) (*llm.Request, *llm.Problem) {
 	d := requestDecoder{r: &llm.Request{Dialect: llm.Responses}}
 	d.Object("the request body", body, d.member)
 	if d.Problem == nil && scan.IsNull(d.input) {
-		d.Problem = invalid("input", "input is missing")
+		d.Problem = dialect.Invalid("input", "input is missing")
 	}
 	d.conversation()
 	if d.Problem != nil {
@@ -83,7 +85,7 @@ func (d *requestDecoder) member(key string, raw []byte) {
 	case "providerOptions":
 		d.Object(key, raw, func(name string, value []byte) {
 			if name != "gateway" {
-				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: clone(value)})
+				r.ProviderOptions = append(r.ProviderOptions, llm.Member{Name: name, Value: members.Clone(value)})
 			}
 		})
 	default:
@@ -124,7 +126,7 @@ func (d *requestDecoder) textMember(name string, value []byte) {
 }
 
 func (d *requestDecoder) include(_ string, value []byte) {
-	switch string(bare(value)) {
+	switch string(members.Unquoted(value)) {
 	case encryptedContent: // every answer has it
 	case includeLogprobs:
 		d.r.Logprobs = llm.Some(true)
@@ -148,7 +150,7 @@ func (d *requestDecoder) format(raw []byte) llm.Format {
 			f.Description = d.Text("text.format.description", value)
 		case "schema":
 			if !scan.IsNull(value) {
-				f.Schema = clone(value)
+				f.Schema = members.Clone(value)
 			}
 		case "strict":
 			f.Strict = d.Truth("text.format.strict", value)

@@ -69,7 +69,7 @@ func (e *requestEncoder) refuses(name string) bool {
 func (e *requestEncoder) more(list llm.Extras, at string) {
 	for i := range list {
 		x := &list[i]
-		name, ok := lies(x, "")
+		name, ok := places.Lies(x, "")
 		switch {
 		case x.Dialect != llm.Responses:
 			e.drop(at + "." + x.Path())
@@ -277,7 +277,7 @@ func (e *requestEncoder) rest() {
 }
 
 func (e *requestEncoder) topExtra(x *llm.Extra) {
-	name, own := lies(x, "")
+	name, own := places.Lies(x, "")
 	switch {
 	case x.Dialect == llm.Responses && (!own || name == "include"): // written at its place
 	case own, x.Dialect == llm.OpenAI && sharedMembers[x.Name]:

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/dialecttest"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/responses"
-	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
 // request is a streaming request of about size bytes.
@@ -46,80 +46,6 @@ func TestPatchAllocatesItsEditsOnly(t *testing.T) {
 	}
 }
 
-func TestProbingAContentEventAllocatesOnlyTheProbe(t *testing.T) {
-	chunk := []byte(deltaEvent)
-	c := responses.Codec()
-	if n := testing.AllocsPerRun(50, func() {
-		if seen, _ := c.NewProbe().Feed(chunk); seen != dialect.Content {
-			t.Error("no content")
-		}
-	}); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-// Reader and Writer: the text of the event, and now and then room for the text
-// that the end repeats.
-func TestTranslatingAnEventAllocatesOnlyItsText(t *testing.T) {
-	translate := translator(t)
-	if n := testing.AllocsPerRun(500, translate); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-func translator(tb testing.TB) func() {
-	tb.Helper()
-	c := responses.Codec()
-	r, w := c.NewReader(), c.NewWriter(reply)
-	var events []llm.Event
-	var out []byte
-	feed := func(chunk []byte) {
-		events = r.Feed(events[:0], chunk)
-		out = out[:0]
-		for _, ev := range events {
-			out = w.Write(out, ev)
-		}
-		if len(out) == 0 {
-			tb.Error("nothing is written")
-		}
-	}
-	feed([]byte(createdEvent))
-	chunk := []byte(deltaEvent)
-	translate := func() { feed(chunk) }
-	translate()
-	return translate
-}
-
-func BenchmarkTranslateEvent(b *testing.B) {
-	translate := translator(b)
-	b.ReportAllocs()
-	n := 0
-	for b.Loop() {
-		if n++; n%100_000 == 0 { // an answer has an end
-			translate = translator(b)
-		}
-		translate()
-	}
-}
-
-func BenchmarkTranslateRequest(b *testing.B) {
-	for name, size := range map[string]int{"1KB": 1 << 10, "100KB": 100 << 10} {
-		body := request(size)
-		b.Run(name, func(b *testing.B) {
-			dst := make([]byte, 0, len(body)+1024)
-			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				r, p := responses.DecodeRequest(body)
-				if p != nil {
-					b.Fatal(p)
-				}
-				dst, _, _ = responses.EncodeRequest(dst[:0], r, dialect.Target{ID: "t"})
-			}
-		})
-	}
-}
-
 func BenchmarkTranslateAnswer(b *testing.B) {
 	body := []byte(`{"id":"resp_1","object":"response","created_at":1700000001,"status":"completed","model":"gpt-x-2026","output":[{"type":"message","id":"msg_1","role":"assistant","content":[{"type":"output_text","text":"` +
 		strings.Repeat("Hello, world. ", 60) + `","annotations":[]}]}],"usage":{"input_tokens":9,"output_tokens":2,"total_tokens":11}}`)
@@ -130,3 +56,18 @@ func BenchmarkTranslateAnswer(b *testing.B) {
 		responses.EncodeAnswer(nil, events, reply)
 	}
 }
+
+var speed = dialecttest.Speed{
+	Codec: responses.Codec(), Reply: reply, Target: dialect.Target{ID: "t"},
+	Prelude: createdEvent, Content: deltaEvent, Request: request,
+}
+
+func TestProbingAContentEventAllocatesOnlyTheProbe(t *testing.T) { speed.Probe(t) }
+
+func TestTranslatingAnEventAllocatesOnlyItsText(t *testing.T) { speed.Event(t) }
+
+func BenchmarkProbe(b *testing.B) { speed.BenchmarkProbe(b) }
+
+func BenchmarkTranslateEvent(b *testing.B) { speed.BenchmarkEvent(b) }
+
+func BenchmarkTranslateRequest(b *testing.B) { speed.BenchmarkRequest(b) }

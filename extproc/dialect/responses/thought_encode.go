@@ -54,7 +54,7 @@ func (e *requestEncoder) thought(path string, parts []llm.Part) {
 	for i := range parts {
 		for k := range parts[i].Extra {
 			x := &parts[i].Extra[k]
-			switch name, ok := lies(x, ""); {
+			switch name, ok := places.Lies(x, ""); {
 			case !ok:
 				e.drop(path + ".reasoning." + x.Name)
 			case name != rawText:

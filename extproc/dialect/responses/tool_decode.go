@@ -3,6 +3,7 @@ package responses
 import (
 	"strings"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -27,7 +28,7 @@ func (d *requestDecoder) tool(path string, raw []byte) {
 			}
 		case "parameters":
 			if !scan.IsNull(value) {
-				t.Schema = clone(value)
+				t.Schema = members.Clone(value)
 			}
 		case "strict":
 			if strict, ok := scan.Truth(value); ok {

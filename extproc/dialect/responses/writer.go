@@ -68,7 +68,7 @@ func (w *writer) Write(dst []byte, ev llm.Event) []byte {
 		w.start()
 		w.content(ev)
 		if w.kept > maxKept {
-			w.fail(badAnswer("the provider's answer is too long to be repeated at its end"))
+			w.fail(dialect.BadAnswer("the provider's answer is too long to be repeated at its end"))
 		}
 	}
 	return w.take()
@@ -81,7 +81,7 @@ func (w *writer) Close(dst []byte) []byte {
 	}
 	w.B = dst
 	if !w.finished {
-		w.fail(badAnswer("the provider ended the stream early"))
+		w.fail(dialect.BadAnswer("the provider ended the stream early"))
 		return w.take()
 	}
 	w.closed = true

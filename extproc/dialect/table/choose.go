@@ -46,6 +46,19 @@ func For(client llm.Dialect, spoken []llm.Dialect) *dialect.Codec {
 	return nil
 }
 
+// Family is the dialect of a vendor's API that an operation's dialect belongs
+// to; others belong to themselves.
+func Family(d llm.Dialect) llm.Dialect {
+	for _, families := range operations {
+		for family, of := range families {
+			if of == d {
+				return family
+			}
+		}
+	}
+	return d
+}
+
 func isOf(families map[llm.Dialect]llm.Dialect, d llm.Dialect) bool {
 	for _, of := range families {
 		if of == d {

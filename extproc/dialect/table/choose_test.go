@@ -7,6 +7,16 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
+func TestEveryOperationBelongsToAFamily(t *testing.T) {
+	for d, want := range map[llm.Dialect]llm.Dialect{
+		llm.AnthropicCount: llm.Anthropic, llm.GeminiCount: llm.Gemini, llm.Embeddings: llm.OpenAI, llm.Responses: llm.Responses,
+	} {
+		if got := table.Family(d); got != want {
+			t.Errorf("%s belongs to %s, want %s", d, got, want)
+		}
+	}
+}
+
 func TestATargetServesAClientInItsOwnDialectWhereItCan(t *testing.T) {
 	spoken := func(d ...llm.Dialect) []llm.Dialect { return d }
 	for _, c := range []struct {

@@ -4,12 +4,14 @@
 --   200 that is no answer of the client's dialect: another media type (a stream
 --       too, which nobody asked for), encoded, empty, cut short, without choices
 --       (content, output, candidates, data: an error object under 200)
---   400 for a prompt that is too long or a feature the target lacks
--- Every other answer passes byte for byte. Encoded errors and answers longer
--- than LONGEST are not held.
+--   400 and its like for a prompt that is too long or a feature the target lacks,
+--       or for the gateway's own key or account there
+-- Every other answer passes byte for byte, but for the gateway's own key in an
+-- error that repeats it: the filter before has left what the target was sent in
+-- KEYS. Encoded errors and answers longer than LONGEST are not held.
 
 local find, byte, lower, format = string.find, string.byte, string.lower, string.format
-local match, gmatch = string.match, string.gmatch
+local match, gmatch, sub = string.match, string.gmatch, string.sub
 
 -- Bytes of an answer that is held at most, by its content-length.
 local LONGEST = 262144
@@ -23,6 +25,10 @@ local TAIL = 4096
 local USAGE = 2048
 -- Bytes of an error body that are read.
 local ERROR = 16384
+
+-- The header that holds the credentials of the request, and the shortest of its
+-- words that is taken for one.
+local KEYS, KEY = "x-dragoman-keys", 8
 
 -- The words of dialect.faultWords.
 local REFUSALS = {
@@ -39,6 +45,11 @@ local REFUSALS = {
   { "unsupported parameter", "unsupported" }, { "unrecognized request argument", "unsupported" },
   { "extra inputs are not permitted", "unsupported" }, { "extra_forbidden", "unsupported" },
   { "doesn't support", "unsupported" }, { "extraneous key", "unsupported" },
+  { "insufficient_quota", "payment" }, { "insufficient balance", "payment" },
+  { "insufficient_balance", "payment" }, { "credit balance is too low", "payment" },
+  { "billing_hard_limit_reached", "payment" }, { "exceeded your current quota", "payment" },
+  { "api key not valid", "auth" }, { "api_key_invalid", "auth" }, { "api key expired", "auth" },
+  { "incorrect api key", "auth" }, { "invalid api key", "auth" }, { "invalid_api_key", "auth" },
 }
 
 -- The statuses of 4xx that the router tries the next target for.
@@ -117,6 +128,19 @@ local function refusal(body, n)
   return nil
 end
 
+-- redact takes the words of keys out of an error's body.
+local function redact(body, n, keys)
+  local text, changed = body:getBytes(0, n), false
+  for word in gmatch(keys, "%S+") do
+    local a, b = find(text, word, 1, true)
+    while a ~= nil and #word >= KEY do
+      text, changed = sub(text, 1, a - 1) .. "(secret)" .. sub(text, b + 1), true
+      a, b = find(text, word, a + 8, true)
+    end
+  end
+  if changed then body:setBytes(text) end
+end
+
 -- delay is when to come back, in milliseconds, where the body says it: Google's
 -- errors have a RetryInfo in place of Retry-After. Nil if it does not.
 local function delay(handle)
@@ -169,16 +193,17 @@ end
 function envoy_on_response(handle)
   local facts = handle:streamInfo():dynamicMetadata():get("dragoman")
   local headers = handle:headers()
-  local status = headers:get(":status")
-  if status ~= "200" and status ~= "400" then
+  local status, keys = headers:get(":status"), headers:get(KEYS)
+  headers:remove(KEYS)
+  if status ~= "200" and (byte(status) ~= 52 or RETRIED[status]) then
     if byte(status) >= 51 then fail(handle, status, "-") end -- 3xx, 4xx and 5xx
-    if byte(status) == 50 or byte(status) == 52 and not RETRIED[status] then passed(handle, status, facts) end
+    if byte(status) == 50 then passed(handle, status, facts) end
     return
   end
   local kind = lower(headers:get("content-type") or "")
   local coding = headers:get("content-encoding")
   local encoded = coding ~= nil and coding ~= "identity"
-  if encoded and status == "400" then return passed(handle, status, facts) end
+  if encoded and status ~= "200" then return passed(handle, status, facts) end
   if status == "200" and (encoded or find(kind, "json", 1, true) == nil) then
     fail(handle, status, "malformed")
     headers:replace(":status", "503")
@@ -199,7 +224,11 @@ function envoy_on_response(handle)
     why = refusal(body, n)
   end
   if why == nil then
-    if status == "200" then record(handle, body, n, d) end
+    if status == "200" then
+      record(handle, body, n, d)
+    elseif n > 0 and keys ~= nil then
+      redact(body, n, keys)
+    end
     passed(handle, status, facts)
     return
   end

@@ -24,6 +24,10 @@ func answerConfig(a, b *provider) string {
         '@type': type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
         explicit_http_config: {%s: {}}
         http_filters:
+        - name: guard
+          typed_config:
+            '@type': type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
+            default_source_code: {inline_string: %s}
         - name: strip
           typed_config:
             '@type': type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
@@ -39,10 +43,7 @@ func answerConfig(a, b *provider) string {
               - {remove: alt-svc}
               - {remove_on_match: {key_matcher: {prefix: x-envoy-}}}
               - {remove_on_match: {key_matcher: {prefix: x-dragoman-}}}
-        - name: guard
-          typed_config:
-            '@type': type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
-            default_source_code: {inline_string: %s}
+              - {append: {header: {key: x-dragoman-keys, value: '%%REQ(AUTHORIZATION)%% %%REQ(X-API-KEY)%% %%REQ(API-KEY)%% %%REQ(X-GOOG-API-KEY)%%'}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}}
         - name: envoy.filters.http.upstream_codec
           typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec}`,
 			name, name, endpoint(address), options, script)
@@ -137,6 +138,7 @@ func (r *answerRig) ask(t *testing.T, route string, a reply) (*http.Response, st
 	req.Header.Set("X-Dragoman-Route", "m")
 	req.Header.Set("X-Envoy-Max-Retries", "1")
 	req.Header.Set("Accept-Encoding", "gzip")
+	req.Header.Set("Authorization", "Bearer "+ourKey)
 	if a.dialect != "" {
 		req.Header.Set("X-Dialect", a.dialect)
 	}
@@ -161,35 +163,40 @@ func TestAnswerIsRetriedWhereAnotherTargetMayDoBetter(t *testing.T) {
 		return reply{status: http.StatusBadRequest, writes: []string{object(`"error":{"message":"` + message + `"}`)}}
 	}
 	tests := map[string]reply{
-		"HTML":                     {header: map[string]string{"Content-Type": "text/html"}, writes: []string{"<html></html>"}},
-		"encoded":                  {writes: []string{"\x1f\x8b"}, header: map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"}},
-		"a stream":                 {writes: []string{role, finish}, header: map[string]string{"Content-Type": "text/event-stream"}},
-		"length in other words":    bad("Please reduce the length of the messages or completion."),
-		"support in other words":   bad("This model does not support tools"),
-		"no type":                  {header: map[string]string{"Content-Type": ""}, writes: []string{good}},
-		"empty":                    {},
-		"empty, with length":       {header: map[string]string{"Content-Type": "application/json", "Content-Length": "0"}},
-		"white space":              {writes: []string{" \n"}},
-		"cut short":                {writes: []string{good[:len(good)-1]}}, // it ends with a brace
-		"cut short within text":    {writes: []string{good[:len(good)/2]}},
-		"two objects":              {writes: []string{good + good}},
-		"cut short, long":          {writes: each(long, 900)},
-		"text before":              {writes: []string{"x" + good}},
-		"an array":                 {writes: []string{"[" + good + "]"}},
-		"error under 200":          {writes: []string{object(`"error":{"message":"overloaded"}`)}},
-		"no choices":               {writes: []string{object(`"id":"x"`)}},
-		"empty choices":            {writes: []string{object(`"choices" : [ ] , "usage":{}`)}},
-		"null choices":             {writes: []string{object(`"choices":null`)}},
-		"choices as text":          {writes: []string{object(`"choices":"[{","x":"choices"`)}},
-		"context length by code":   {status: http.StatusBadRequest, writes: []string{object(`"error":{"code":"context_length_exceeded"}`)}},
-		"context length by words":  bad("This model's Maximum Context Length is 8192 tokens"),
-		"context window":           bad("input exceeds the context window"),
-		"prompt too long":          bad("prompt is too long: 210000 tokens > 200000 maximum"),
-		"too many tokens":          bad("The input token count (9) exceeds the maximum number of tokens allowed (8)"),
-		"unsupported parameter":    {status: http.StatusBadRequest, writes: []string{object(`"error":{"code":"unsupported_parameter"}`)}},
-		"unsupported value":        {status: http.StatusBadRequest, writes: []string{object(`"error":{"code":"unsupported_value"}`)}},
-		"unsupported by words":     bad("tools are not supported by this model"),
-		"the provider's own error": {status: http.StatusServiceUnavailable, writes: []string{"{}"}},
+		"HTML":                         {header: map[string]string{"Content-Type": "text/html"}, writes: []string{"<html></html>"}},
+		"encoded":                      {writes: []string{"\x1f\x8b"}, header: map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"}},
+		"a stream":                     {writes: []string{role, finish}, header: map[string]string{"Content-Type": "text/event-stream"}},
+		"length in other words":        bad("Please reduce the length of the messages or completion."),
+		"support in other words":       bad("This model does not support tools"),
+		"no type":                      {header: map[string]string{"Content-Type": ""}, writes: []string{good}},
+		"empty":                        {},
+		"empty, with length":           {header: map[string]string{"Content-Type": "application/json", "Content-Length": "0"}},
+		"white space":                  {writes: []string{" \n"}},
+		"cut short":                    {writes: []string{good[:len(good)-1]}}, // it ends with a brace
+		"cut short within text":        {writes: []string{good[:len(good)/2]}},
+		"two objects":                  {writes: []string{good + good}},
+		"cut short, long":              {writes: each(long, 900)},
+		"text before":                  {writes: []string{"x" + good}},
+		"an array":                     {writes: []string{"[" + good + "]"}},
+		"error under 200":              {writes: []string{object(`"error":{"message":"overloaded"}`)}},
+		"no choices":                   {writes: []string{object(`"id":"x"`)}},
+		"empty choices":                {writes: []string{object(`"choices" : [ ] , "usage":{}`)}},
+		"null choices":                 {writes: []string{object(`"choices":null`)}},
+		"choices as text":              {writes: []string{object(`"choices":"[{","x":"choices"`)}},
+		"context length by code":       {status: http.StatusBadRequest, writes: []string{object(`"error":{"code":"context_length_exceeded"}`)}},
+		"context length by words":      bad("This model's Maximum Context Length is 8192 tokens"),
+		"context window":               bad("input exceeds the context window"),
+		"prompt too long":              bad("prompt is too long: 210000 tokens > 200000 maximum"),
+		"too many tokens":              bad("The input token count (9) exceeds the maximum number of tokens allowed (8)"),
+		"unsupported parameter":        {status: http.StatusBadRequest, writes: []string{object(`"error":{"code":"unsupported_parameter"}`)}},
+		"unsupported value":            {status: http.StatusBadRequest, writes: []string{object(`"error":{"code":"unsupported_value"}`)}},
+		"unsupported by words":         bad("tools are not supported by this model"),
+		"a feature, as Mistral says":   {status: http.StatusUnprocessableEntity, writes: []string{object(`"detail":[{"type":"extra_forbidden"}]`)}},
+		"length, as vLLM may say":      {status: http.StatusRequestEntityTooLarge, writes: []string{object(`"error":"prompt is too long"`)}},
+		"our account is out of credit": bad("Your credit balance is too low to access the Anthropic API."),
+		"our key, as Google says":      bad("API key not valid. Please pass a valid API key."),
+		"our key, as xAI says":         bad("Incorrect API key provided: xa***ey."),
+		"the provider's own error":     {status: http.StatusServiceUnavailable, writes: []string{"{}"}},
 	}
 	for name, a := range tests {
 		for _, route := range []string{"h1", "h2", "tight"} {
@@ -228,6 +235,8 @@ func TestAnswerPassesUntouched(t *testing.T) {
 		},
 		"another status":            {status: http.StatusCreated, writes: []string{"<html>"}},
 		"a client's mistake":        {status: http.StatusBadRequest, writes: []string{object(`"error":{"message":"messages is missing"}`)}},
+		"another client's mistake":  {status: http.StatusUnprocessableEntity, writes: []string{object(`"error":{"message":"messages is missing"}`)}},
+		"too large a body":          {status: http.StatusRequestEntityTooLarge, writes: []string{object(`"error":{"message":"body too large"}`)}},
 		"an empty 400":              {status: http.StatusBadRequest},
 		"no room":                   {status: http.StatusTooManyRequests, writes: []string{"{}"}},
 		"choices past the read end": {writes: []string{`{"pad":"` + strings.Repeat("x", 4000) + `","choices":[{}]}`}},
@@ -316,6 +325,41 @@ func TestAnswersOfOtherDialectsAreKnownByTheirOwnMembers(t *testing.T) {
 		attempts := map[bool]string{true: "1", false: "2"}[tt.passes]
 		if (resp.StatusCode == http.StatusOK && body == tt.body) != tt.passes || resp.Header.Get("X-Envoy-Attempt-Count") != attempts {
 			t.Errorf("%s: %s, %v, %q", name, resp.Status, resp.Header, abbreviate(body))
+		}
+	}
+	r.noScriptErrors(t)
+}
+
+const ourKey = "sk-our-key+0123456789"
+
+// What a target says of its own client, which is the gateway, may hold the
+// gateway's key.
+func TestAnErrorThatPassesHoldsNoKeyOfOurs(t *testing.T) {
+	r := startAnswerRig(t)
+	said := func(key string) string {
+		return object(`"error":{"message":"` + key + ` may not use this voice: ` + key + `. Bearer"}`)
+	}
+	for name, a := range map[string]reply{
+		"a mistake":          {status: http.StatusBadRequest},
+		"another":            {status: http.StatusConflict},
+		"a mistake, in HTML": {status: http.StatusBadRequest, header: map[string]string{"Content-Type": "text/html"}},
+		"with length": {status: http.StatusUnprocessableEntity, header: map[string]string{
+			"Content-Type": "application/json", "Content-Length": lengthOf(said(ourKey)),
+		}},
+	} {
+		a.writes = []string{said(ourKey)}
+		for _, route := range []string{"h1", "h2"} {
+			for a.end = endEmpty; a.end <= endTrailers; a.end++ {
+				resp, body := r.ask(t, route, a)
+				if resp.StatusCode != a.status || body != said("(secret)") || resp.Header.Get("X-Dragoman-Keys") != "" {
+					t.Errorf("%s over %s, end %d: %s, %v, %q", name, route, a.end, resp.Status, resp.Header, body)
+				}
+			}
+		}
+	}
+	for _, a := range []reply{{writes: []string{good}}, {status: http.StatusTooManyRequests, writes: []string{"{}"}}, {status: http.StatusCreated}} {
+		if resp, _ := r.ask(t, "h1", a); resp.Header.Get("X-Dragoman-Keys") != "" {
+			t.Errorf("%s: the client saw our keys: %v", resp.Status, resp.Header)
 		}
 	}
 	r.noScriptErrors(t)

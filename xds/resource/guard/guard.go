@@ -13,6 +13,8 @@
 // answer until it is whole and turns what another target may do better into a
 // status that the router retries, leaving word of it in envoy.FailedNamespace
 // for the next attempt. The client's dialect stands in envoy.ExchangeNamespace.
+// An error that passes loses the gateway's own credentials, should the provider
+// repeat them: they stand in envoy.KeysHeader.
 //
 // Both leave the usage object they find in envoy.UsageNamespace, as the provider
 // wrote it: access logs carry it. Envoy's own filter for token usage reads every
@@ -31,7 +33,7 @@
 //
 // They refuse to read encoded answers (any content-encoding but identity): to
 // Answer one with status 200 is broken, all others pass as they are. So does
-// every status but 200 and, for Answer, 400. A stream that
+// every status but 200 and, for Answer, 4xx. A stream that
 // HTTP/2 trailers end is passed on, but nothing can be added to it, and an
 // unfinished event that might have become a usage event is lost with them.
 //

@@ -29,13 +29,14 @@ func crlf(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }
 
 func TestStreamsOfOtherDialectsEndTruthfully(t *testing.T) {
 	r := startRig(t)
+	cutReason, _, _ := strings.Cut(claudeEnd, "end_turn")
 	long := strings.ReplaceAll(claudeText, "it says", strings.Repeat("long ", 5000))
 	tests := map[string]struct{ dialect, body, added string }{
 		"a whole message":                   {"anthropic", claudeStart + claudeText + claudeEnd + claudeStop, ""},
 		"a message without its stop":        {"anthropic", claudeStart + long + claudeEnd, claudeStop},
 		"a message without its stop's gap":  {"anthropic", claudeStart + strings.TrimSuffix(claudeEnd, "\n"), "\n" + claudeStop},
 		"a message without a reason":        {"anthropic", claudeStart + claudeText, claudeLost},
-		"a message cut within its reason":   {"anthropic", claudeStart + claudeEnd[:strings.Index(claudeEnd, "end_turn")], "\n\n" + claudeLost},
+		"a message cut within its reason":   {"anthropic", claudeStart + cutReason, "\n\n" + claudeLost},
 		"a message in CRLF":                 {"anthropic", strings.ReplaceAll(claudeStart+claudeEnd, "\n", "\r\n"), crlf(claudeStop)},
 		"a numbered response, cut short":    {"responses", itemFive + itemText, strings.Replace(itemLost, "null}", "null,\"sequence_number\":16}", 1)},
 		"a whole response":                  {"responses", itemText + itemDone, ""},
