@@ -225,6 +225,6 @@ func (a *attempt) answerHeaders() (set []setHeader) {
 // expire is the deadline: no content event came in time. It says what Envoy
 // says when its own time limit ends an attempt.
 func (a *attempt) expire() {
-	defer func() { _ = a.s.caught(recover()) }() // Envoy's own limit ends the attempt then
+	defer func() { _ = a.s.caught(recover()) }()                                   // Envoy's own limit ends the attempt then
 	_ = a.fail(chain.Outcome{Status: http.StatusGatewayTimeout, LocalFlags: "UT"}) // Envoy is gone where this fails
 }

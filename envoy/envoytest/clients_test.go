@@ -133,6 +133,7 @@ func (h *heard) responses(t *testing.T, stream bool, client openai.Client) {
 }
 
 func (h *heard) messages(t *testing.T, stream bool, client anthropic.Client) {
+	t.Helper()
 	whole := &anthropic.Message{}
 	if stream {
 		events := client.Messages.NewStreaming(t.Context(), anthropic.MessageNewParams{})
@@ -165,6 +166,7 @@ type googleCall struct {
 }
 
 func (h *heard) google(t *testing.T, stream bool, c *googleCall) {
+	t.Helper()
 	client, err := genai.NewClient(t.Context(), &genai.ClientConfig{
 		Backend: genai.BackendGeminiAPI, APIKey: clientKey, HTTPClient: c.client, HTTPOptions: genai.HTTPOptions{BaseURL: c.url + "/"},
 	})

@@ -124,6 +124,7 @@ var guards = []struct {
 	{"usage is counted once", "", true, countsUsage},
 	{"who has no key is refused before the body", "", false, refusesBeforeTheBody},
 	{"an unknown model", "", false, func(t *testing.T, g *Gateway, q inquiry) {
+		t.Helper()
 		q.lane = "nowhere"
 		q.refused(t, g, q.put(t, g, q.request()), 404, "nowhere")
 	}},

@@ -15,7 +15,10 @@
 // output is byte-stable; nothing panics; memory is bounded.
 //
 // What all dialects share beside the flow lives here, too: the gateway options
-// of a request (Options) and what vendors' errors mean (Fault, RetryAfter).
+// of a request (Options), what vendors' errors mean (Fault, RetryAfter) and what
+// an answer must at least be (CheckObject, IsError). What codecs are built of
+// has packages of its own: envelope and patch for requests that are scanned and
+// patched, stream and fault for what providers send, members for JSON.
 //
 // Concurrency: Codecs are immutable; Readers, Writers and Probes belong to one
 // goroutine.

@@ -78,6 +78,7 @@ func (s Suite) Golden(t *testing.T, update bool) {
 }
 
 func (s Suite) vector(t *testing.T, file string, derive func(in string) []section, update bool) {
+	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -154,13 +155,13 @@ func (s Suite) request(in string) []section {
 		return append(out, section{"decode problem", showProblem(p)})
 	}
 	for _, t := range s.Targets {
-		out = append(out, Encoded(s.Codec, r, t)...)
+		out = append(out, encoded(s.Codec, r, t)...)
 	}
 	return out
 }
 
-// Encoded are the sections of a request written for a target.
-func Encoded(c *dialect.Codec, r *llm.Request, t Target) []section {
+// encoded are the sections of a request written for a target.
+func encoded(c *dialect.Codec, r *llm.Request, t Target) []section {
 	text, dropped, p := c.EncodeRequest(nil, r, t.Target)
 	if p != nil {
 		return []section{{t.Name, showProblem(p)}}

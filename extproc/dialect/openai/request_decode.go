@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"slices"
+
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/envelope"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
@@ -226,10 +228,8 @@ func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
 		return llm.ToolChoice{}
 	}
 	if word, ok := scan.Text(raw); ok {
-		for mode, name := range choiceWords {
-			if word == name && word != "" {
-				return llm.ToolChoice{Mode: llm.ChoiceMode(mode)}
-			}
+		if mode, known := ChoiceMode(word); known {
+			return llm.ToolChoice{Mode: mode}
 		}
 		return opaque
 	}
@@ -256,6 +256,16 @@ func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
 }
 
 var choiceWords = [...]string{llm.ChoiceAuto: "auto", llm.ChoiceNone: "none", llm.ChoiceRequired: "required"}
+
+// ChoiceMode is what a word of tool_choice means in this vendor's dialects;
+// false for one that is unknown.
+func ChoiceMode(word string) (llm.ChoiceMode, bool) {
+	at := slices.Index(choiceWords[:], word)
+	return llm.ChoiceMode(max(0, at)), at >= 0 && word != ""
+}
+
+// ChoiceWord is the word for a mode that has one.
+func ChoiceWord(mode llm.ChoiceMode) string { return choiceWords[mode] }
 
 // format reads response_format; {"type":"json"} with the schema beside it is
 // the older spelling of some gateways.

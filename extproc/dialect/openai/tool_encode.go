@@ -42,12 +42,12 @@ const anyChoice = "auto"
 func (e *requestEncoder) choice() {
 	switch c := &e.r.ToolChoice; c.Mode {
 	case llm.ChoiceAuto, llm.ChoiceNone:
-		e.Text("tool_choice", choiceWords[c.Mode])
+		e.Text("tool_choice", ChoiceWord(c.Mode))
 	case llm.ChoiceRequired:
 		if e.q.RequiredTool == anyChoice {
 			e.drop("tool_choice")
 		}
-		e.Text("tool_choice", cmp.Or(e.q.RequiredTool, choiceWords[c.Mode]))
+		e.Text("tool_choice", cmp.Or(e.q.RequiredTool, ChoiceWord(c.Mode)))
 	case llm.ChoiceNamed:
 		if e.q.RequiredTool == anyChoice {
 			e.drop("tool_choice")

@@ -78,7 +78,7 @@ func (l *List) Pieces(body []byte) [][]byte {
 	from := 0
 	for i := range l.edits[:l.n] {
 		e := &l.edits[i]
-		if pieces = append(pieces, body[from:e.From]); e.Text != "" {
+		if pieces = append(pieces, body[from:e.From]); e.Text != "" || e.Quote {
 			pieces = append(pieces, e.append(make([]byte, 0, len(e.Text)+len(`""`))))
 		}
 		from = e.To

@@ -32,6 +32,7 @@ func TestEditsTakeTheirPlacesInTheBodyWhateverTheirOrder(t *testing.T) {
 	}{
 		{"no edits", nil, nil, body},
 		{"a value", nil, []patch.Edit{name}, `{ "a" : 1, "model":"y\"","b":[2] ,"c":{"d":3} }`},
+		{"an empty value", nil, []patch.Edit{{Span: model, Quote: true}}, `{ "a" : 1, "model":"","b":[2] ,"c":{"d":3} }`},
 		{"a member behind, one before", []dialect.Span{c, a}, []patch.Edit{name}, `{  "model":"y\"","b":[2]  }`},
 		{"all others", []dialect.Span{b, a, c}, nil, `{  "model":"x"  }`},
 		{"an absent member", []dialect.Span{{}}, nil, body},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -311,9 +312,9 @@ func (e *requestEncoder) tools() {
 	}
 	switch c := &r.ToolChoice; c.Mode {
 	case llm.ChoiceAuto, llm.ChoiceNone:
-		e.Text("tool_choice", choiceWords[c.Mode])
+		e.Text("tool_choice", openai.ChoiceWord(c.Mode))
 	case llm.ChoiceRequired:
-		e.Text("tool_choice", cmp.Or(e.q.RequiredTool, choiceWords[c.Mode]))
+		e.Text("tool_choice", cmp.Or(e.q.RequiredTool, openai.ChoiceWord(c.Mode)))
 	case llm.ChoiceNamed:
 		e.Begin("tool_choice")
 		e.Text("type", e.toolKind(c.Name))

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -105,8 +106,6 @@ func unwrap(args string) string {
 	return text
 }
 
-var choiceWords = [...]string{llm.ChoiceAuto: "auto", llm.ChoiceNone: "none", llm.ChoiceRequired: "required"}
-
 // toolChoice reads a word or the name of one tool. A list of allowed tools and
 // tools that the provider runs have no neutral word.
 func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
@@ -115,10 +114,8 @@ func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
 		return llm.ToolChoice{}
 	}
 	if word, ok := scan.Text(raw); ok {
-		for mode, name := range choiceWords {
-			if word == name && word != "" {
-				return llm.ToolChoice{Mode: llm.ChoiceMode(mode)}
-			}
+		if mode, known := openai.ChoiceMode(word); known {
+			return llm.ToolChoice{Mode: mode}
 		}
 		return opaque
 	}
