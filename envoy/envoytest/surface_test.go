@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dragoman-gateway/dragoman/envoy/simulator"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
@@ -171,4 +172,13 @@ func (a *Answer) complaint(tb testing.TB, s errorShape) complaint {
 func (s *surface) events(stream []byte) []llm.Event {
 	r := table.Codec(s.dialect).NewReader()
 	return r.Close(r.Feed(nil, stream))
+}
+
+// noonWardens are wardens whose answers can be compared.
+func noonWardens() []simulator.Config {
+	all := wardens()
+	for i := range all {
+		all[i].Now = noon
+	}
+	return all
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/dragoman-gateway/dragoman/envoy/simulator"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -129,12 +128,15 @@ var guards = []struct {
 		q.refused(t, g, q.put(t, g, q.request()), 404, "nowhere")
 	}},
 	{"bad JSON", "", false, func(t *testing.T, g *Gateway, q inquiry) {
+		t.Helper()
 		q.refused(t, g, q.put(t, g, q.request()+"}"), 400, "not valid JSON")
 	}},
 	{"a body over the limit", "", false, func(t *testing.T, g *Gateway, q inquiry) {
+		t.Helper()
 		q.refused(t, g, q.put(t, g, q.surface.body(q.modelName(), strings.Repeat("large ", 60_000), q.stream)+"}"), 413, "larger")
 	}},
 	{"a key that may not use the model", "", false, func(t *testing.T, g *Gateway, q inquiry) {
+		t.Helper()
 		q.refused(t, g, q.put(t, g, q.request(), q.key(clientKey+"-few")...), 403, q.modelName())
 	}},
 	{"the next target serves", "", false, takesTheNext},
@@ -167,16 +169,8 @@ func TestEverySurfaceKeepsEveryGuardInEveryLane(t *testing.T) {
 	}
 }
 
-// noonWardens are wardens whose answers can be compared.
-func noonWardens() []simulator.Config {
-	all := wardens()
-	for i := range all {
-		all[i].Now = noon
-	}
-	return all
-}
-
 func countsUsage(t *testing.T, g *Gateway, q inquiry) {
+	t.Helper()
 	provider := string(q.surface.provider) + "-alpha"
 	before, err := tokens(g, provider)
 	if err != nil {
@@ -203,6 +197,7 @@ func countsUsage(t *testing.T, g *Gateway, q inquiry) {
 
 // refusesBeforeTheBody sends a length and the beginning of a body, and no more.
 func refusesBeforeTheBody(t *testing.T, g *Gateway, q inquiry) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	body, end := io.Pipe()
@@ -223,6 +218,7 @@ func refusesBeforeTheBody(t *testing.T, g *Gateway, q inquiry) {
 // takesTheNext lets the first target fail in every way: the answer is that of
 // the next one alone.
 func takesTheNext(t *testing.T, g *Gateway, q inquiry) {
+	t.Helper()
 	faults := []struct{ name, first, script string }{
 		{"no connection", "nobody", ""},
 		{"status 500", "", `"status":500`},
@@ -282,6 +278,7 @@ func (q inquiry) checkSame(t *testing.T, fault string, a, alone *Answer) {
 // looksBroken breaks a stream after its first content: every client can tell,
 // and no second target is asked.
 func looksBroken(t *testing.T, g *Gateway, q inquiry) {
+	t.Helper()
 	scripts := []string{
 		`"reset":"mid","pause":"20ms"`, `"close":"mid","pause":"20ms"`, `"error_mid":true`, `"truncate":true`, `"truncate":true,"write":"odd","eol":"crlf"`,
 	}
@@ -308,6 +305,7 @@ func looksBroken(t *testing.T, g *Gateway, q inquiry) {
 
 // endsTruly leaves the end marker out after the finish.
 func endsTruly(t *testing.T, g *Gateway, q inquiry) {
+	t.Helper()
 	for _, script := range []string{`"no_done":true`, `"no_done":true,"write":"odd","eol":"crlf"`} {
 		q.text, q.sim = t.Name()+" "+script, `{"alpha":{`+script+`}}`
 		a := q.put(t, g, q.request())
@@ -325,6 +323,7 @@ func endsTruly(t *testing.T, g *Gateway, q inquiry) {
 
 // namesEachTarget lets all fail: one error in the surface's own shape.
 func namesEachTarget(t *testing.T, g *Gateway, q inquiry) {
+	t.Helper()
 	q.sim = `{"*":{"status":500}}`
 	a := q.put(t, g, q.request())
 	c := a.complaint(t, shapeOf(q.path("", false)))
@@ -352,6 +351,7 @@ func namesEachTarget(t *testing.T, g *Gateway, q inquiry) {
 // keepsSecrets sends headers of ours, and has a provider answer with them and
 // with its key.
 func keepsSecrets(t *testing.T, g *Gateway, q inquiry) {
+	t.Helper()
 	q.sim = fmt.Sprintf(`{"alpha":{"status":503},"beta":{"headers":%s}}`, forged("beta"))
 	var headers []string
 	for name, values := range strangers() {

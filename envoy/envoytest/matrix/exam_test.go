@@ -31,6 +31,7 @@ type exam struct {
 var marks atomic.Int64
 
 func newExam(t *testing.T, g *envoytest.Gateway, c combination) *exam {
+	t.Helper()
 	_, surface := c.client.Client()
 	return &exam{T: t, gateway: g, client: c.client, surface: surface, target: c.target, stream: c.stream, mark: fmt.Sprintf("Q%dx", marks.Add(1))}
 }

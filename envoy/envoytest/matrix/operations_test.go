@@ -15,6 +15,7 @@ import (
 // countTokens asks every client that counts at every target. Where the family
 // counts, the number is the provider's; else it is an estimate that says so.
 func countTokens(t *testing.T, g *envoytest.Gateway, drivers []Driver) (n int) {
+	t.Helper()
 	for _, d := range drivers {
 		counter, ok := d.(Counter)
 		if !ok {
@@ -59,6 +60,7 @@ func (x *exam) count(counter Counter) {
 
 // embed asks every client that embeds for every model.
 func embed(t *testing.T, g *envoytest.Gateway, drivers []Driver) (n int) {
+	t.Helper()
 	for _, d := range drivers {
 		embedder, ok := d.(Embedder)
 		if !ok {
@@ -77,6 +79,7 @@ func embed(t *testing.T, g *envoytest.Gateway, drivers []Driver) (n int) {
 }
 
 func checkVectors(t *testing.T, g *envoytest.Gateway, embedder Embedder, model string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ask := func(e Embed) [][]float64 {
