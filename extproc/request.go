@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
@@ -48,7 +49,9 @@ func (a *attempt) request() (done bool, err error) {
 	}
 	body, ok := a.x.pristine()
 	if !ok { // an earlier attempt's answer was committed, and broke off before Envoy had sent any of it
-		return true, a.pass(&llm.Problem{Kind: llm.Unavailable, Message: "The provider's answer broke off as it began; send the request again."})
+		return true, a.pass(&llm.Problem{
+			Kind: llm.Overloaded, RetryAfter: time.Second, Message: "The answer broke off as it began; send the request again.",
+		})
 	}
 	target := a.dialectTarget()
 	out, p := a.encode(body, target)
