@@ -8,28 +8,45 @@ import (
 	"github.com/dragoman-gateway/dragoman/envoy"
 )
 
-// comeBack is the way back of an express request whose answer is translated.
-// It gets the whole body in one message, and Envoy holds the headers until it
-// is answered. An answer that another attempt gave has been translated by its
-// attempt stage, and passes.
+// comeBack is the way back of an express request whose answer is translated:
+// its bytes are gathered, and the translated answer goes out with the last of
+// them. An answer that another attempt gave has been translated by its attempt
+// stage, and passes.
 func (r *routing) comeBack(x *exchange) error {
-	var m message
+	var (
+		m      message
+		body   []byte
+		status int
+	)
 	defer m.release()
-	if err := r.st.RecvMsg(&m); err != nil {
-		return nil // no body came: the client left, or there is none to translate
-	}
-	if m.kind != responseBody {
-		return errOutOfOrder
-	}
-	out := &reply{part: toResponseBody}
-	if status := passedStatus(m.metadata); status != 0 {
-		body, ok := r.translated(x, status, m.body)
-		if !ok {
+	defer func() { r.s.table.letGo(len(body)) }()
+	for first := true; ; first = false {
+		if err := r.st.RecvMsg(&m); err != nil {
+			return nil // the client left, the provider broke off, or there is nothing to translate
+		}
+		if m.kind != responseBody {
+			return errBroken // trailers: nothing can be put before them
+		}
+		if first {
+			if status = passedStatus(m.metadata); status == 0 {
+				return ignoreGone(r.st.SendMsg(&reply{part: toResponseBody})) // Envoy passes the rest by itself
+			}
+		}
+		if len(body)+len(m.body) > maxAnswer || !r.s.table.hold(len(m.body)) {
 			return errBroken
 		}
-		out.op, out.body = replaceBody, body
+		body = append(body, m.body...)
+		out := &reply{part: toResponseBody, op: replaceBody}
+		if m.end {
+			var ok bool
+			if out.body, ok = r.translated(x, status, body); !ok {
+				return errBroken
+			}
+		}
+		if err := r.st.SendMsg(out); err != nil || m.end {
+			return ignoreGone(err)
+		}
 	}
-	return ignoreGone(r.st.SendMsg(out))
 }
 
 // passedStatus is the status of an answer that is the express attempt's own,

@@ -102,7 +102,7 @@ const translateLimit = 30 * time.Second
 // This mode has no message timeout: the connection manager's request timeouts
 // and HTTP/2 keepalive to ext_proc bound it. As a rule ext_proc ends the stage
 // then, and the response never waits for it; where an express answer is to be
-// translated it stays, and gets the whole body in one message. That mode comes
+// translated it stays, and gets the body as it comes. That mode comes
 // with the route a request has at first (undecided).
 func (b *builder) routerStage() *extprocv3.ExternalProcessor {
 	return &extprocv3.ExternalProcessor{
@@ -131,14 +131,23 @@ func routerMode(answer extprocv3.ProcessingMode_BodySendMode) *extprocv3.Process
 		RequestTrailerMode: extprocv3.ProcessingMode_SEND,
 		ResponseHeaderMode: extprocv3.ProcessingMode_SKIP,
 		ResponseBodyMode:   answer,
+		// Told, so that an answer that trailers end is seen to end.
+		ResponseTrailerMode: trailersOf(answer),
 	}
+}
+
+func trailersOf(answer extprocv3.ProcessingMode_BodySendMode) extprocv3.ProcessingMode_HeaderSendMode {
+	if answer == extprocv3.ProcessingMode_NONE {
+		return extprocv3.ProcessingMode_DEFAULT
+	}
+	return extprocv3.ProcessingMode_SEND
 }
 
 // answersToo makes the router stage get answers as well.
 func (b *builder) answersToo() map[string]*anypb.Any {
 	return map[string]*anypb.Any{routerStage: b.any(&extprocv3.ExtProcPerRoute{
 		Override: &extprocv3.ExtProcPerRoute_Overrides{Overrides: &extprocv3.ExtProcOverrides{
-			ProcessingMode: routerMode(extprocv3.ProcessingMode_BUFFERED),
+			ProcessingMode: routerMode(extprocv3.ProcessingMode_STREAMED),
 		}},
 	})}
 }
