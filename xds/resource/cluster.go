@@ -26,6 +26,15 @@ import (
 // what is under way.
 const unbounded = 1 << 20
 
+// attemptsPerConnection is how many attempts share a connection between edge and
+// attempt listener before the next one opens another. Each client that leaves
+// resets a stream there, and Envoy takes many of them for an attack and ends
+// the connection with all that it carries: its codec after 1,000 in a burst or
+// 33 a second, its connection manager after 250 streams reset in their first
+// second without an answer (overload.premature_reset_total_stream_count / 2).
+// A connection that never has so many streams meets neither.
+const attemptsPerConnection = 249
+
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 // attemptCluster's one endpoint is the provider's attempt listener.
@@ -47,7 +56,8 @@ func (b *builder) attemptCluster(p *catalog.Provider) *clusterv3.Cluster {
 		})},
 	}
 	c.TypedExtensionProtocolOptions = b.protocol(&httpv3.HttpProtocolOptions{
-		UpstreamProtocolOptions: explicitHTTP2(b.http2()),
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{MaxRequestsPerConnection: u32(attemptsPerConnection)},
+		UpstreamProtocolOptions:   explicitHTTP2(b.http2()),
 		HttpFilters: []*hcmv3.HttpFilter{
 			b.filter("envoy.filters.http.header_mutation", passFailure()),
 			b.filter("envoy.filters.http.upstream_codec", &codecv3.UpstreamCodec{}),
