@@ -130,8 +130,8 @@ const (
 	FactProvider = "provider"
 	FactModel    = "model"
 	FactKey      = "key"
-	// FactDialect is the client's dialect, in which lanes that leave the bytes
-	// alone find usage.
+	// FactDialect is the dialect of the bytes that a guard finds usage in: the
+	// client's, or an express target's.
 	FactDialect = "dialect"
 	// FactSurface is the client's dialect, in which Envoy's own answers are.
 	FactSurface = "surface"

@@ -22,7 +22,7 @@ type logEntry struct {
 	// exchange is the id as text, from the metadata that either stage set.
 	exchange []byte
 	cluster  []byte
-	dialect  []byte // the client's
+	dialect  []byte // of the bytes that usage was found in
 	status   int
 	kind     logKind
 	attempts int

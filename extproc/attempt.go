@@ -11,7 +11,6 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
-	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
 // holdLimit is how many bytes of an answer an attempt holds at most before it
@@ -40,7 +39,6 @@ type attempt struct {
 	timer   *deadline
 
 	translate bool
-	vendor    vendorHeaders
 	wishes    wishes
 	dropped   []string // request fields the target has no words for
 	committed bool     // the answer goes to the client
@@ -138,8 +136,7 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 	if a.codec = table.For(x.codec.Name, a.target.Dialects); a.codec == nil {
 		return a, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve " + x.asked.endpoint.String() + "."}
 	}
-	a.vendor = readVendor(m.headers)
-	a.translate = a.codec != x.codec || a.target.Model.Lane == catalog.LaneTranslate || x.asked.array
+	a.translate = x.translates(a.codec, &a.target)
 	return a, nil
 }
 

@@ -42,6 +42,7 @@ type exchange struct {
 	view     *view
 	key      *identity.Key
 	asked    asked
+	vendor   vendorHeaders
 	codec    *dialect.Codec // the client's dialect
 	envelope dialect.Envelope
 	chain    chain.Chain

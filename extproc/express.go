@@ -1,7 +1,6 @@
 package extproc
 
 import (
-	"net/http"
 	"strconv"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
@@ -47,17 +46,15 @@ func (r *routing) expresses(x *exchange) bool {
 	if t.Model.Lane == catalog.LaneLeave || !expressed[d.codec.Name] {
 		return false
 	}
-	target := targetOf(t)
-	target.Betas = r.head.betas(x.codec.Name)
-	d.translates = d.codec != x.codec || t.Model.Lane == catalog.LaneTranslate
+	target := x.dialectTarget(t)
+	d.translates = x.translates(d.codec, t)
 	if d.translates && r.head.contentLength < 0 {
 		return false // no answer comes back here
 	}
+	d.Call = x.call(d.codec, t, target)
 	if !r.writeDirect(x, target) {
 		return false
 	}
-	d.Method, d.Authority = http.MethodPost, t.Provider.BaseURL.Authority()
-	d.Path = t.Provider.BaseURL.Path + d.codec.Path(&x.envelope, target)
 	keys, err := r.view.credentials.Authorize(t.Provider.Name, &d.Call, r.started)
 	if err != nil {
 		return false
@@ -65,6 +62,11 @@ func (r *routing) expresses(x *exchange) bool {
 	d.keys = keys
 	for _, h := range keys {
 		x.expressHeaders = append(x.expressHeaders, []byte(h.Name))
+	}
+	if d.codec != x.codec {
+		for _, h := range d.codec.Headers {
+			x.expressHeaders = append(x.expressHeaders, []byte(h.Name))
+		}
 	}
 	return true
 }
@@ -76,11 +78,10 @@ func (r *routing) writeDirect(x *exchange, target dialect.Target) bool {
 		d.Body = d.codec.Patch(x.body, &x.envelope, target)
 		return true
 	}
-	rq, p := x.codec.DecodeRequest(x.body)
+	rq, p := x.decode(x.body)
 	if p != nil {
 		return false
 	}
-	rq.Model, rq.Stream = x.envelope.Model, x.envelope.Stream
 	d.wishes = wishesOf(rq)
 	if inlines(d.codec, target) && len(byURL(rq, d.codec.Fetches)) > 0 {
 		return false
@@ -121,17 +122,8 @@ func (r *routing) sendExpress(x *exchange) error {
 	if x.chain.Override || head.chain == nil {
 		head.chain = encodeChain(x.chain.Targets, true)
 	}
-	if d.codec != x.codec {
-		head.remove = append(head.remove, vendorNames...)
-	}
-	for _, h := range d.codec.Headers {
-		if d.codec != x.codec || !r.head.anthropic { // else the client's own version holds
-			head.set = append(head.set, setHeader{h.Name, []byte(h.Value)})
-		}
-	}
-	for _, h := range d.keys {
-		head.set = append(head.set, setHeader{h.Name, h.Value})
-	}
+	set, remove := x.callHeaders(d.codec, d.keys)
+	head.set, head.remove = append(head.set, set...), append(head.remove, remove...)
 	if err := r.answer(&head, body); err != nil || !d.translates {
 		return err
 	}

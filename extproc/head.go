@@ -10,16 +10,16 @@ import (
 )
 
 // head is what the router stage reads of a request's headers, in one pass.
-// Its slices point into the received message.
+// Its slices point into the received message,
+// but for the vendor headers, which the exchange keeps.
 type head struct {
 	method, path    []byte
 	host, origin    []byte
 	contentType     []byte
 	contentEncoding []byte
 	upgrade         []byte
-	contentLength   int64  // -1 = not said
-	anthropic       bool   // the client says which version of Anthropic's API it speaks
-	beta            []byte // anthropic-beta
+	contentLength   int64 // -1 = not said
+	vendor          vendorHeaders
 	presented       identity.Presented
 	// strip names the headers no provider may see.
 	strip [][]byte
@@ -43,10 +43,6 @@ func readHead(m *message, h *head) {
 			h.contentType = value
 		case "content-encoding":
 			h.contentEncoding = value
-		case "anthropic-version":
-			h.anthropic = true
-		case "anthropic-beta":
-			h.beta = value
 		case "upgrade":
 			h.upgrade = value
 		case "content-length":
@@ -54,18 +50,11 @@ func readHead(m *message, h *head) {
 			continue
 		}
 		h.presented.Offer(name, value)
+		h.vendor.offer(name, value)
 		if len(name) > 0 && !envoy.ProviderHeaders.Has(name) {
 			h.strip = append(h.strip, name)
 		}
 	}
-}
-
-// betas are the words of anthropic-beta, for clients of that dialect.
-func (h *head) betas(d llm.Dialect) string {
-	if d != llm.Anthropic {
-		return ""
-	}
-	return string(h.beta)
 }
 
 func parseLength(b []byte) int64 {

@@ -3,6 +3,7 @@ package extproc
 import (
 	"bytes"
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,28 +17,6 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
-
-// vendorHeaders are the client's headers that mean something in one dialect
-// only.
-type vendorHeaders struct {
-	version bool   // anthropic-version is set
-	betas   string // anthropic-beta
-}
-
-// vendorNames are removed where the target speaks another dialect.
-var vendorNames = [][]byte{[]byte("anthropic-version"), []byte("anthropic-beta"), []byte("openai-beta")}
-
-func readVendor(headers []header) (v vendorHeaders) {
-	for i := range headers {
-		switch string(headers[i].name) {
-		case "anthropic-version":
-			v.version = true
-		case "anthropic-beta":
-			v.betas = string(headers[i].value)
-		}
-	}
-	return v
-}
 
 // request answers the request headers with the whole request for this target,
 // or, where the target must not be tried again, with the verdict.
@@ -53,7 +32,7 @@ func (a *attempt) request() (done bool, err error) {
 			Kind: llm.Overloaded, RetryAfter: time.Second, Message: "The answer broke off as it began; send the request again.",
 		})
 	}
-	target := a.dialectTarget()
+	target := a.x.dialectTarget(&a.target)
 	out, p := a.encode(body, target)
 	if p == nil && len(a.dropped) > 0 && a.x.envelope.Options.Strict {
 		p = inexpressible(a.dropped)
@@ -61,15 +40,13 @@ func (a *attempt) request() (done bool, err error) {
 	if p != nil {
 		return true, a.refuse(p)
 	}
-	call := &credential.Call{
-		Method: "POST", Authority: a.target.Provider.BaseURL.Authority(),
-		Path: a.target.Provider.BaseURL.Path + a.codec.Path(&a.x.envelope, target), Body: out,
-	}
-	keys, err := a.x.view.credentials.Authorize(a.target.Provider.Name, call, a.s.now())
+	call := a.x.call(a.codec, &a.target, target)
+	call.Body = out
+	keys, err := a.x.view.credentials.Authorize(a.target.Provider.Name, &call, a.s.now())
 	if err != nil {
 		return true, a.refuse(unauthorized(err))
 	}
-	err = a.st.SendMsg(a.requestReply(call, keys))
+	err = a.st.SendMsg(a.requestReply(&call, keys))
 	a.letGo()
 	return false, err
 }
@@ -85,17 +62,8 @@ func (a *attempt) requestReply(call *credential.Call, keys []credential.Header) 
 	if a.codec.StreamType != "" && a.x.envelope.Stream {
 		r.set = append(r.set, setHeader{"accept", []byte(a.codec.StreamType)})
 	}
-	if a.codec != a.x.codec {
-		r.remove = slices.Concat(r.remove, vendorNames)
-	}
-	for _, h := range a.codec.Headers {
-		if a.codec != a.x.codec || h.Name != "anthropic-version" || !a.vendor.version {
-			r.set = append(r.set, setHeader{h.Name, []byte(h.Value)})
-		}
-	}
-	for _, h := range keys {
-		r.set = append(r.set, setHeader{h.Name, h.Value})
-	}
+	set, remove := a.x.callHeaders(a.codec, keys)
+	r.set, r.remove = append(r.set, set...), slices.Concat(r.remove, remove)
 	r.facts = appendFacts(make([]byte, 0, 224), envoy.ExchangeNamespace,
 		fact{envoy.FactExchange, a.x.id.text()}, fact{envoy.FactDialect, string(a.x.codec.Name)}, fact{envoy.FactSurface, string(table.Family(a.x.codec.Name))})
 	if a.x.envelope.Stream && !a.translate {
@@ -129,22 +97,34 @@ func inexpressible(fields []string) *llm.Problem {
 	}
 }
 
-func (a *attempt) dialectTarget() dialect.Target {
-	out := targetOf(&a.target)
-	out.AddUsage = a.x.envelope.Stream && !a.x.envelope.WantsUsage
-	if a.x.codec.Name == llm.Anthropic {
-		out.Betas = a.vendor.betas
-	}
-	return out
-}
-
-// targetOf is what dialects must know of a target.
-func targetOf(t *chain.Target) dialect.Target {
+// dialectTarget is what dialects must know of a target.
+func (e *exchange) dialectTarget(t *chain.Target) dialect.Target {
 	p := t.Provider
 	return dialect.Target{
 		ID: t.ID, BasePath: p.BaseURL.Path, Genuine: p.Genuine(), Platform: dialect.Platform(p.Platform), APIVersion: p.APIVersion,
-		MaxOutput: t.Output, Quirks: &p.Quirks,
+		MaxOutput: t.Output, Quirks: &p.Quirks, Betas: e.betas(), AddUsage: e.envelope.Stream && !e.envelope.WantsUsage,
 	}
+}
+
+// call is the call of a target, but for its body.
+func (e *exchange) call(c *dialect.Codec, t *chain.Target, target dialect.Target) credential.Call {
+	u := &t.Provider.BaseURL
+	return credential.Call{Method: http.MethodPost, Authority: u.Authority(), Path: u.Path + c.Path(&e.envelope, target)}
+}
+
+// translates tells whether a target's answer comes in other words than the
+// client's: in another dialect, as one array, or because the operator wants it.
+func (e *exchange) translates(c *dialect.Codec, t *chain.Target) bool {
+	return c != e.codec || t.Model.Lane == catalog.LaneTranslate || e.asked.array
+}
+
+// decode reads the client's request. Gemini's model and stream stand in the path.
+func (e *exchange) decode(body []byte) (*llm.Request, *llm.Problem) {
+	rq, p := e.codec.DecodeRequest(body)
+	if p == nil {
+		rq.Model, rq.Stream = e.envelope.Model, e.envelope.Stream
+	}
+	return rq, p
 }
 
 // wishes are what of a decoded request shapes the answer.
@@ -184,12 +164,11 @@ func (a *attempt) encode(body []byte, t dialect.Target) (out [][]byte, p *llm.Pr
 	if a.target.Model.Lane != catalog.LaneTranslate && a.x.patches(body, a.codec, t) {
 		return a.codec.Patch(body, &a.x.envelope, t), nil
 	}
-	rq, p := a.x.codec.DecodeRequest(body)
+	rq, p := a.x.decode(body)
 	if p != nil {
 		return nil, p
 	}
 	a.wishes = wishesOf(rq)
-	rq.Model, rq.Stream = a.x.envelope.Model, a.x.envelope.Stream // Gemini's stand in the path
 	if inlines(a.codec, t) {
 		held, p := a.s.inline(a.st.Context(), rq, a.codec.Fetches, a.x.view.catalog.Limits.Body-int64(len(body)))
 		if a.kept += held; p != nil {

@@ -56,7 +56,7 @@ func (s *Service) router(st stream) error {
 	readHead(&first, &r.head)
 	r.asked = surfaceOf(r.head.path)
 	e := r.asked.endpoint
-	if r.head.anthropic && r.asked.dialect == llm.OpenAI && (e == listModels || e == oneModel) {
+	if r.head.vendor.get(versionHeader) != nil && r.asked.dialect == llm.OpenAI && (e == listModels || e == oneModel) {
 		r.asked.dialect = llm.Anthropic // whose list has OpenAI's path
 	}
 	if e == healthz || e == readyz {
@@ -145,7 +145,7 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 		}
 	}
 	x := &exchange{
-		id: r.id, view: r.view, key: r.key, asked: r.asked, codec: codec, envelope: env, chain: ch,
+		id: r.id, view: r.view, key: r.key, asked: r.asked, vendor: r.head.vendor, codec: codec, envelope: env, chain: ch,
 		model: m.Name, started: r.started, seen: r.started, body: body,
 	}
 	if x.express = r.expresses(x); x.express {

@@ -95,8 +95,8 @@ func (s *Service) settleEntry(e *logEntry, edge bool, now time.Time) {
 	}
 }
 
-// logged counts the usage that a guard found in an answer: bytes of the
-// client's dialect, as guards only look at answers that pass untouched.
+// logged counts the usage that a guard found in an answer, in the words of the
+// dialect in which the answer came.
 func (s *Service) logged(provider string, e *logEntry) {
 	if codec := table.Codec(llm.Dialect(e.dialect)); codec != nil {
 		s.used(provider, codec.DecodeUsage(e.usage))

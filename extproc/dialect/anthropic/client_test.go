@@ -3,9 +3,7 @@ package anthropic_test
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	sdk "github.com/anthropics/anthropic-sdk-go"
@@ -13,29 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/anthropic"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/dialecttest"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
-// served is what a server answers always, and what it was asked last.
-type served struct {
-	status      int
-	contentType string
-	body        []byte
-	asked       []byte
-}
-
-// client is Anthropic's own client against that server.
-func (s *served) client(t *testing.T) sdk.Client {
+// client is Anthropic's own client against a server that always answers so.
+func client(t *testing.T, a *dialecttest.Answer) sdk.Client {
 	t.Helper()
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.asked, _ = io.ReadAll(r.Body)
-		w.Header().Set("Content-Type", s.contentType)
-		w.WriteHeader(s.status)
-		if _, err := w.Write(s.body); err != nil {
-			t.Error(err)
-		}
-	}))
-	t.Cleanup(srv.Close)
+	srv := a.Serve(t)
 	return sdk.NewClient(option.WithBaseURL(srv.URL), option.WithAPIKey("k"), option.WithMaxRetries(0),
 		option.WithHTTPClient(srv.Client()))
 }
@@ -100,8 +83,8 @@ var wantHeard = heard{
 }
 
 func TestAnthropicsClientUnderstandsOurStream(t *testing.T) {
-	s := served{http.StatusOK, "text/event-stream", write(conversationEvents()...), nil}
-	c := s.client(t)
+	s := &dialecttest.Answer{Status: http.StatusOK, ContentType: "text/event-stream", Body: write(conversationEvents()...)}
+	c := client(t, s)
 	stream := c.Messages.NewStreaming(t.Context(), params)
 	var acc sdk.Message
 	for stream.Next() {
@@ -118,8 +101,8 @@ func TestAnthropicsClientUnderstandsOurStream(t *testing.T) {
 }
 
 func TestAnthropicsClientUnderstandsOurAnswer(t *testing.T) {
-	s := served{http.StatusOK, "application/json", anthropic.EncodeAnswer(nil, conversationEvents(), reply), nil}
-	c := s.client(t)
+	s := &dialecttest.Answer{Status: http.StatusOK, ContentType: "application/json", Body: anthropic.EncodeAnswer(nil, conversationEvents(), reply)}
+	c := client(t, s)
 	got, err := c.Messages.New(t.Context(), params)
 	if err != nil {
 		t.Fatal(err)
@@ -134,8 +117,8 @@ func TestAnthropicsClientUnderstandsOurErrors(t *testing.T) {
 		Kind: llm.Overloaded, Message: "too much",
 		Attempts: []llm.Attempt{{Provider: "acme", Model: "m", Reason: "overloaded", Status: 529}},
 	}
-	s := served{p.Kind.Status(), "application/json", anthropic.EncodeError(p, "gen_1"), nil}
-	c := s.client(t)
+	s := &dialecttest.Answer{Status: p.Kind.Status(), ContentType: "application/json", Body: anthropic.EncodeError(p, "gen_1")}
+	c := client(t, s)
 	_, err := c.Messages.New(t.Context(), params)
 	var got *sdk.Error
 	if !errors.As(err, &got) {
@@ -147,8 +130,8 @@ func TestAnthropicsClientUnderstandsOurErrors(t *testing.T) {
 }
 
 func TestAnthropicsClientSeesAStreamBreak(t *testing.T) {
-	s := served{http.StatusOK, "text/event-stream", write(llm.Event{Kind: llm.Start}, llm.Event{Kind: llm.TextDelta, Text: "x"}), nil}
-	c := s.client(t)
+	s := &dialecttest.Answer{Status: http.StatusOK, ContentType: "text/event-stream", Body: write(llm.Event{Kind: llm.Start}, llm.Event{Kind: llm.TextDelta, Text: "x"})}
+	c := client(t, s)
 	stream := c.Messages.NewStreaming(t.Context(), params)
 	var acc sdk.Message
 	for stream.Next() {
@@ -165,8 +148,8 @@ func TestAnthropicsClientCountsTokens(t *testing.T) {
 	body := anthropic.CountCodec().EncodeAnswer(nil, []llm.Event{
 		{Kind: llm.UsageUpdate, Usage: &llm.Usage{Input: llm.Some[llm.Tokens](2095)}}, {Kind: llm.Finish},
 	}, reply)
-	s := served{http.StatusOK, "application/json", body, nil}
-	c := s.client(t)
+	s := &dialecttest.Answer{Status: http.StatusOK, ContentType: "application/json", Body: body}
+	c := client(t, s)
 	got, err := c.Messages.CountTokens(t.Context(), sdk.MessageCountTokensParams{Model: "claude-x", Messages: params.Messages})
 	if err != nil || got.InputTokens != 2095 {
 		t.Errorf("%+v, %v", got, err)
@@ -174,12 +157,12 @@ func TestAnthropicsClientCountsTokens(t *testing.T) {
 }
 
 func TestRequestsOfAnthropicsClientAreWrittenAsTheyCame(t *testing.T) {
-	s := served{http.StatusOK, "application/json", anthropic.EncodeAnswer(nil, conversationEvents(), reply), nil}
-	c := s.client(t)
+	s := &dialecttest.Answer{Status: http.StatusOK, ContentType: "application/json", Body: anthropic.EncodeAnswer(nil, conversationEvents(), reply)}
+	c := client(t, s)
 	if _, err := c.Messages.New(t.Context(), params); err != nil {
 		t.Fatal(err)
 	}
-	r, p := anthropic.DecodeRequest(s.asked)
+	r, p := anthropic.DecodeRequest(s.Asked)
 	if p != nil {
 		t.Fatal(p)
 	}
@@ -190,7 +173,7 @@ func TestRequestsOfAnthropicsClientAreWrittenAsTheyCame(t *testing.T) {
 		t.Fatalf("%v, dropped %v", p, dropped)
 	}
 	var asked, written map[string]any
-	if err := errors.Join(json.Unmarshal(s.asked, &asked), json.Unmarshal(out, &written)); err != nil {
+	if err := errors.Join(json.Unmarshal(s.Asked, &asked), json.Unmarshal(out, &written)); err != nil {
 		t.Fatal(err)
 	}
 	asked["model"] = target.ID

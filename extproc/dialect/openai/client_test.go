@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	sdk "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/dialecttest"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
@@ -18,14 +18,7 @@ import (
 // client is OpenAI's own client against a server that always answers so.
 func client(t *testing.T, status int, contentType string, body []byte) sdk.Client {
 	t.Helper()
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", contentType)
-		w.WriteHeader(status)
-		if _, err := w.Write(body); err != nil {
-			t.Error(err)
-		}
-	}))
-	t.Cleanup(srv.Close)
+	srv := (&dialecttest.Answer{Status: status, ContentType: contentType, Body: body}).Serve(t)
 	return sdk.NewClient(option.WithBaseURL(srv.URL), option.WithAPIKey("k"), option.WithMaxRetries(0),
 		option.WithHTTPClient(srv.Client()))
 }

@@ -247,7 +247,7 @@ func (a *answer) emitExtra(x llm.Extra, choice int32) {
 }
 
 func (a *answer) usage(raw []byte) {
-	if u := decodeUsage(raw); u != nil {
+	if u := DecodeUsage(raw); u != nil {
 		a.emit(llm.Event{Kind: llm.UsageUpdate, Usage: u})
 	}
 }

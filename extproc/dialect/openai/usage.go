@@ -9,15 +9,12 @@ import (
 // FindUsage gives the usage object of a whole JSON answer; nil if it has none.
 func FindUsage(body []byte) []byte { return members.Find(body, "usage") }
 
-// DecodeUsage reads a usage object; nil if it counts nothing.
-func DecodeUsage(raw []byte) *llm.Usage { return decodeUsage(raw) }
-
-// decodeUsage reads a usage object; nil if it counts nothing. prompt_tokens
+// DecodeUsage reads a usage object; nil if it counts nothing. prompt_tokens
 // includes cached tokens everywhere in this dialect; where the cache stands
 // differs: prompt_tokens_details (OpenAI), prompt_cache_hit_tokens (DeepSeek),
 // cached_tokens (Moonshot), cache_creation_input_tokens (aggregators). Members
 // without a neutral word stay as Extra.
-func decodeUsage(raw []byte) *llm.Usage {
+func DecodeUsage(raw []byte) *llm.Usage {
 	if scan.KindOf(raw) != scan.Object {
 		return nil
 	}
