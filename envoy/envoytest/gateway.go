@@ -226,16 +226,24 @@ func (g *Gateway) startParts(c *catalog.Catalog) {
 }
 
 func (g *Gateway) startEnvoy() {
+	if err := g.tryEnvoy(); err != nil {
+		g.tb.Fatal(err)
+	}
+}
+
+// tryEnvoy is startEnvoy for configurations that Envoy may refuse while it
+// starts.
+func (g *Gateway) tryEnvoy() error {
 	boot, err := resource.Bootstrap{
 		NodeID: "test", Admin: netip.MustParseAddrPort("127.0.0.1:0"),
 		ExtProc: resource.Endpoint{Socket: g.socket("extproc")}, XDS: resource.Endpoint{Socket: g.socket("xds")},
 	}.Build(nil)
 	if err != nil {
-		g.tb.Fatal(err)
+		return err
 	}
 	text, err := resource.YAML(boot)
 	if err != nil {
-		g.tb.Fatal(err)
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -244,7 +252,7 @@ func (g *Gateway) startEnvoy() {
 		Logger: slog.New(slog.NewTextHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
-		g.tb.Fatal(err)
+		return err
 	}
 	g.tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -253,6 +261,7 @@ func (g *Gateway) startEnvoy() {
 			g.tb.Errorf("envoy: %v", err)
 		}
 	})
+	return nil
 }
 
 // awaitReady waits until the edge answers and ext_proc has its routes.

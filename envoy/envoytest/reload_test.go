@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dragoman-gateway/dragoman/envoy/process"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
@@ -209,7 +210,13 @@ func TestAPortThatIsTakenIsReportedAndNothingSpins(t *testing.T) {
 	free := g.port
 	g.port = netip.MustParseAddrPort(taken.Addr().String()).Port()
 	g.startParts(g.Compile(g.o.Catalog))
-	g.startEnvoy()
+	Eventually(t, 30*time.Second, "Envoy lives before it hears of the port", func() error {
+		err := g.tryEnvoy() // ends an Envoy that says so first
+		if inUse := (*process.AddressInUseError)(nil); err != nil && !errors.As(err, &inUse) {
+			t.Fatal(err)
+		}
+		return err
+	})
 	Eventually(t, 20*time.Second, "the refusal is reported", func() error {
 		s := g.XDS.Status()
 		if s.Ready || !strings.Contains(s.Reason, "Address already in use") {

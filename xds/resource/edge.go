@@ -102,12 +102,12 @@ const translateLimit = 30 * time.Second
 // This mode has no message timeout: the connection manager's request timeouts
 // and HTTP/2 keepalive to ext_proc bound it. As a rule ext_proc ends the stage
 // then, and the response never waits for it; where an express answer is to be
-// translated it stays, and gets the body as it comes. That mode comes
-// with the route a request has at first (undecided).
+// translated it stays, and gets the body as it comes. That mode comes with the
+// route a request has at first (undecided).
 func (b *builder) routerStage() *extprocv3.ExternalProcessor {
 	return &extprocv3.ExternalProcessor{
 		GrpcService:    grpcService(envoy.ExtProcCluster, headerValue(envoy.RoleKey, envoy.RoleRouter)),
-		ProcessingMode: routerMode(extprocv3.ProcessingMode_NONE),
+		ProcessingMode: routerMode(false),
 		MessageTimeout: seconds(translateLimit),
 		MutationRules:  mutationRules(),
 		StatusOnError:  unavailable(),
@@ -124,30 +124,26 @@ func (b *builder) routerStage() *extprocv3.ExternalProcessor {
 	}
 }
 
-func routerMode(answer extprocv3.ProcessingMode_BodySendMode) *extprocv3.ProcessingMode {
-	return &extprocv3.ProcessingMode{
+// routerMode is what the router stage gets: requests, and answers too if they
+// are wanted.
+func routerMode(answers bool) *extprocv3.ProcessingMode {
+	m := &extprocv3.ProcessingMode{
 		RequestHeaderMode:  extprocv3.ProcessingMode_SEND,
 		RequestBodyMode:    extprocv3.ProcessingMode_FULL_DUPLEX_STREAMED,
 		RequestTrailerMode: extprocv3.ProcessingMode_SEND,
 		ResponseHeaderMode: extprocv3.ProcessingMode_SKIP,
-		ResponseBodyMode:   answer,
-		// Told, so that an answer that trailers end is seen to end.
-		ResponseTrailerMode: trailersOf(answer),
 	}
-}
-
-func trailersOf(answer extprocv3.ProcessingMode_BodySendMode) extprocv3.ProcessingMode_HeaderSendMode {
-	if answer == extprocv3.ProcessingMode_NONE {
-		return extprocv3.ProcessingMode_DEFAULT
+	if answers { // trailers, so that an answer which they end is seen to end
+		m.ResponseBodyMode, m.ResponseTrailerMode = extprocv3.ProcessingMode_STREAMED, extprocv3.ProcessingMode_SEND
 	}
-	return extprocv3.ProcessingMode_SEND
+	return m
 }
 
 // answersToo makes the router stage get answers as well.
 func (b *builder) answersToo() map[string]*anypb.Any {
 	return map[string]*anypb.Any{routerStage: b.any(&extprocv3.ExtProcPerRoute{
 		Override: &extprocv3.ExtProcPerRoute_Overrides{Overrides: &extprocv3.ExtProcOverrides{
-			ProcessingMode: routerMode(extprocv3.ProcessingMode_STREAMED),
+			ProcessingMode: routerMode(true),
 		}},
 	})}
 }
