@@ -20,6 +20,16 @@ type Catalog struct {
 	Keys      []Key
 	Limits    Limits
 
+	Tenants     []Tenant
+	Budgets     []Budget
+	Issuers     []Issuer
+	Store       Store
+	Quota       Quota
+	Generations Generations
+	// Secrets refers to the master key with which tenants' own credentials are
+	// sealed: 32 bytes, base64 or hexadecimal. Zero: they cannot be kept.
+	Secrets Reference
+
 	providers map[string]*Provider
 	slugs     map[string][]*Provider
 	models    map[string]*Model
@@ -157,6 +167,10 @@ type Key struct {
 	Name   string
 	Hash   [32]byte // SHA-256 of the whole key
 	Models []string // globs of public names; empty = all
+	Tenant string   // who it belongs to, "" = nobody; Catalog.Tenants need not list it
+	Tags   []string // of each of its requests; sorted, each once
+	// Expires is when the key ends to be good; the zero time: never.
+	Expires time.Time
 }
 
 // Limits bound what one process holds.

@@ -115,23 +115,23 @@ func (c *compiler) limits() {
 // bounds are the least, the greatest and the default of a number.
 type bounds struct{ least, most, normal int64 }
 
-func (c *compiler) within(field string, v *int64, b bounds) int64 {
+func (r *report) within(field string, v *int64, b bounds) int64 {
 	if v == nil {
 		return b.normal
 	}
 	if *v < b.least || *v > b.most {
-		c.fail(field, fmt.Sprintf("%d is out of range", *v), fmt.Sprintf("write a number from %d to %d", b.least, b.most))
+		r.fail(field, fmt.Sprintf("%d is out of range", *v), fmt.Sprintf("write a number from %d to %d", b.least, b.most))
 		return b.normal
 	}
 	return *v
 }
 
-func (c *compiler) bytes(field string, v *size, b bounds) int64 {
-	if v == nil || c.failed[field] {
+func (r *report) bytes(field string, v *size, b bounds) int64 {
+	if v == nil || r.failed[field] {
 		return b.normal
 	}
 	if n := int64(*v); n < b.least || n > b.most {
-		c.fail(field, fmt.Sprintf("%d bytes is out of range", n), fmt.Sprintf("write a size from %s to %s", inUnits(b.least), inUnits(b.most)))
+		r.fail(field, fmt.Sprintf("%d bytes is out of range", n), fmt.Sprintf("write a size from %s to %s", inUnits(b.least), inUnits(b.most)))
 		return b.normal
 	}
 	return int64(*v)
@@ -152,12 +152,12 @@ func inUnits(n int64) string {
 // spans are the least, the greatest and the default of a duration.
 type spans struct{ least, most, normal time.Duration }
 
-func (c *compiler) span(field string, v *duration, s spans) time.Duration {
-	if v == nil || c.failed[field] {
+func (r *report) span(field string, v *duration, s spans) time.Duration {
+	if v == nil || r.failed[field] {
 		return s.normal
 	}
 	if d := time.Duration(*v); d < s.least || d > s.most {
-		c.fail(field, written(d)+" is out of range", "write a duration from "+written(s.least)+" to "+written(s.most))
+		r.fail(field, written(d)+" is out of range", "write a duration from "+written(s.least)+" to "+written(s.most))
 		return s.normal
 	}
 	return time.Duration(*v)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -171,7 +172,11 @@ func render(c *Catalog, source string) string {
 	}
 	for _, k := range c.Keys {
 		line("key %s %x models %q", k.Name, k.Hash, k.Models)
+		if k.Tenant != "" || len(k.Tags) > 0 || !k.Expires.IsZero() {
+			line("  tenant %q tags %q expires %s", k.Tenant, k.Tags, k.Expires.Format(time.RFC3339Nano))
+		}
 	}
+	renderSpending(c, line)
 	return b.String()
 }
 

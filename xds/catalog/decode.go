@@ -34,10 +34,15 @@ func decode[T any](data []byte, r *report) *T {
 	into := new(T)
 	root := tree(data, r)
 	if root != nil {
-		d := decoder{r}
-		d.value(root, reflect.ValueOf(into).Elem(), "")
+		decodeTree(root, into, r)
 	}
 	return into
+}
+
+// decodeTree fills a struct from a tree.
+func decodeTree(root ast.Node, into any, r *report) {
+	d := decoder{r}
+	d.value(root, reflect.ValueOf(into).Elem(), "")
 }
 
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {

@@ -10,6 +10,10 @@
 // not parse. FromEnvironment and Demo write sources that go the same way;
 // Schema describes the file to editors. The command in bundle makes the list.
 //
+// Keys, tenants and budgets may also be kept outside the file: ParseKey,
+// ParseTenant and ParseBudget read each from JSON by the same checks, with the
+// same Errors, and their JSON methods write what those read.
+//
 // Refuses: unknown and duplicate fields, YAML's anchors, aliases, tags and
 // further documents, sources that would cost much to parse, secrets in clear
 // text (only references; no message repeats what may be one), hosts that the

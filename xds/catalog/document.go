@@ -13,6 +13,14 @@ type document struct {
 	Models    modelTable    `json:"models,omitempty" jsonschema_description:"Models by public name, creator/model. One that is defined here replaces the bundled one of that name."`
 	Aliases   aliasTable    `json:"aliases,omitempty" jsonschema_description:"Further names for models: pattern to public name. * stands for any text; the most specific pattern wins, then the first."`
 	Keys      []keyEntry    `json:"keys,omitempty" jsonschema_description:"API keys of clients, by their hashes."`
+
+	Tenants     tenantTable        `json:"tenants,omitempty" jsonschema_description:"Who keys and identities belong to, by name. Tenants that need nothing said of them need not stand here."`
+	Budgets     []budgetEntry      `json:"budgets,omitempty" jsonschema_description:"What may be used at most, of money, requests and tokens, and by whom."`
+	Issuers     []issuerEntry      `json:"issuers,omitempty" jsonschema_description:"Issuers of signed tokens (OpenID Connect) that are accepted in place of keys."`
+	Store       storeSection       `json:"store,omitempty" jsonschema_description:"Where replicas keep what they share. By default a file in the state directory, for one process."`
+	Quota       quotaSection       `json:"quota,omitempty" jsonschema_description:"How budgets are kept."`
+	Generations generationsSection `json:"generations,omitempty" jsonschema_description:"How records of requests are kept."`
+	Secrets     secretsSection     `json:"secrets,omitempty" jsonschema_description:"How tenants' own credentials are sealed."`
 }
 
 type listenSection struct {
@@ -117,6 +125,10 @@ type keyEntry struct {
 	Name   string   `json:"name" eg:"name: ci" jsonschema_description:"Name of the key in logs and figures."`
 	Hash   string   `json:"hash" eg:"hash: sha256:<64 hexadecimal digits>" jsonschema:"pattern=^sha256:[0-9a-fA-F]{64}$" jsonschema_description:"SHA-256 of the whole key. Never the key itself."`
 	Models []string `json:"models,omitempty" jsonschema_description:"Public names the key may use, * stands for any text. None given: all."`
+
+	Tenant  string   `json:"tenant,omitempty" jsonschema_description:"Tenant that the key belongs to. It need not stand in tenants."`
+	Tags    []string `json:"tags,omitempty" jsonschema:"maxItems=10" jsonschema_description:"Tags of every request made with the key."`
+	Expires *moment  `json:"expires,omitempty" jsonschema_description:"When the key ends to be good: a day, from whose beginning (UTC) it is refused, or a moment. Never, if not given."`
 }
 
 type (

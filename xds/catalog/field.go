@@ -9,7 +9,8 @@ import (
 )
 
 // field is a field of a struct of the source: named by its json tag, required
-// unless that says omitempty. The eg tag shows how it is written.
+// unless that says omitempty; one named "-" is none. The eg tag shows how it is
+// written.
 type field struct {
 	name     string
 	index    int
@@ -22,6 +23,9 @@ func fieldsOf(t reflect.Type) []field {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		fields = append(fields, field{
 			name: name, index: i, required: options != "omitempty",
 			example: cmp.Or(f.Tag.Get("eg"), name+": and its value"),

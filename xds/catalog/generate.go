@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // FromEnvironment is the source for an operator who has keys and no file: all
@@ -35,15 +36,31 @@ func FromEnvironment(env func(string) (string, bool), keys ...Key) (src Source, 
 		if i == 0 {
 			text.WriteString("keys:\n")
 		}
-		fmt.Fprintf(&text, "  - name: %s\n    hash: sha256:%s\n", strconv.Quote(k.Name), hex.EncodeToString(k.Hash[:]))
-		for j, glob := range k.Models {
-			if j == 0 {
-				text.WriteString("    models:\n")
-			}
-			fmt.Fprintf(&text, "      - %s\n", strconv.Quote(glob))
-		}
+		writeKey(&text, k)
 	}
 	return Source{Name: "environment", Data: []byte(text.String()), Env: env}, enabled
+}
+
+// writeKey writes a key as an entry of the catalog's list.
+func writeKey(text *strings.Builder, k Key) {
+	fmt.Fprintf(text, "  - name: %s\n    hash: sha256:%s\n", strconv.Quote(k.Name), hex.EncodeToString(k.Hash[:]))
+	if k.Tenant != "" {
+		fmt.Fprintf(text, "    tenant: %s\n", strconv.Quote(k.Tenant))
+	}
+	for _, list := range []struct {
+		field string
+		words []string
+	}{{"models", k.Models}, {"tags", k.Tags}} {
+		for j, word := range list.words {
+			if j == 0 {
+				fmt.Fprintf(text, "    %s:\n", list.field)
+			}
+			fmt.Fprintf(text, "      - %s\n", strconv.Quote(word))
+		}
+	}
+	if !k.Expires.IsZero() {
+		fmt.Fprintf(text, "    expires: %s\n", strconv.Quote(k.Expires.UTC().Format(time.RFC3339Nano)))
+	}
 }
 
 // DemoAddresses are the base URLs of the simulator's providers, plain http on

@@ -32,9 +32,9 @@ func validGlob(s string) bool {
 	return len(s) <= maxName && modelGlob.MatchString(s) && !strings.Contains(s, "**")
 }
 
-// matches tells whether a pattern matches the whole of s; * stands for any
+// Matches tells whether a pattern matches the whole of s; * stands for any
 // text, an empty one too.
-func matches(pattern, s string) bool {
+func Matches(pattern, s string) bool {
 	p, i, star, mark := 0, 0, -1, 0
 	for i < len(s) {
 		switch {

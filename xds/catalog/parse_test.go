@@ -119,6 +119,19 @@ func TestNoMessageRepeatsASecret(t *testing.T) {
 		"providers: {openai: {}}\nkeys: [{name: a, hash: ['%s']}]",
 		"providers: {openai: {}}\nkeys: ['%s']",
 		"providers: {openai: {}}\nkeys: [{name: a, hash: \"%s]",
+		"providers: {openai: {}}\nstore: {redis: {addresses: [a], password: '%s'}}",
+		"providers: {openai: {}}\nstore: {redis: {addresses: ['redis://:%s@a:6379']}}",
+		"providers: {openai: {}}\nstore: {redis: {addresses: ['%s@a']}}",
+		"providers: {openai: {}}\nstore: {postgres: 'postgres://me:%s@db/x'}",
+		"providers: {openai: {}}\nstore: {postgres: '%s'}",
+		"providers: {openai: {}}\nquota: {webhook: 'https://me:%s@hooks.example.com'}",
+		"providers: {openai: {}}\nquota: {webhook: 'https://hooks.example.com?token=%s'}",
+		"providers: {openai: {}}\nquota: {webhook: 'https://hooks.example.com', webhook_secret: '%s'}",
+		"providers: {openai: {}}\ngenerations: {otlp: 'https://me:%s@otlp.example.com'}",
+		"providers: {openai: {}}\ngenerations: {otlp: 'https://otlp.example.com', otlp_headers: 'x-key: %s'}",
+		"providers: {openai: {}}\nsecrets: {key: '%s'}",
+		"providers: {openai: {}}\nsecrets: '%s'",
+		"providers: {openai: {}}\nissuers: [{name: a, audience: [x], issuer: 'https://me:%s@oidc.example.com'}]",
 	} {
 		refuseSilently(t, fmt.Sprintf(format, "hunter2"), "hunter2")
 	}

@@ -235,7 +235,7 @@ func (c *compiler) fill(path, what string, a account) {
 }
 
 // credential reads the reference and, if the source has an environment, checks
-// that the variable is there. A name in capitals is no key and may be shown.
+// that the variable is there.
 func (c *compiler) credential(path string, e providerEntry, p *Provider) {
 	field := path + ".credential"
 	if c.given(field) {
@@ -250,14 +250,7 @@ func (c *compiler) credential(path string, e providerEntry, p *Provider) {
 		}
 		p.Credential = ref
 	}
-	if p.Credential.Scheme != SchemeEnv || c.src.Env == nil || c.src.Keyless {
-		return
-	}
-	if value, ok := c.src.Env(p.Credential.Name); !ok || value == "" {
-		name := "the environment variable"
-		if p.Credential.Name == strings.ToUpper(p.Credential.Name) {
-			name += " " + p.Credential.Name
-		}
+	if name := c.unset(p.Credential); name != "" {
 		c.fail(field, name+" is not set", "set it to the provider's API key, or name another credential")
 	}
 }

@@ -48,7 +48,7 @@ func (c *Catalog) Resolve(name, preferCreator string) (*Model, error) {
 	}
 	if len(name) <= maxName {
 		for i := range c.aliases {
-			if matches(c.aliases[i].pattern, name) {
+			if Matches(c.aliases[i].pattern, name) {
 				return c.aliases[i].model, nil
 			}
 		}

@@ -50,6 +50,12 @@ func Parse(src Source) (*Catalog, error) {
 	c.models()
 	c.aliases()
 	c.keys()
+	c.tenants()
+	c.store()
+	c.budgets()
+	c.issuers()
+	c.quota()
+	c.generations()
 	if err := r.err(); err != nil {
 		return nil, err
 	}
