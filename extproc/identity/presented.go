@@ -9,7 +9,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
-// maxKey is the longest credential that is looked at, in bytes.
+// maxKey is the longest key that is looked at, in bytes. Tokens may be longer.
 const maxKey = 4 << 10
 
 // Presented is what a request shows of who sends it. The zero Presented is
@@ -81,7 +81,8 @@ func (p *Presented) Offer(name, value []byte) (credential bool) {
 // read finds the key in a header's value: token68 after "Bearer" (RFC 6750,
 // the scheme in any case, RFC 9110), or all of it.
 func read(c carrier, value []byte) ([]byte, fault) {
-	if len(value) > maxKey {
+	const white = 256 // for the scheme and optional white space
+	if len(value) > MaxToken+white {
 		return nil, faultLong
 	}
 	value = trim(value)
@@ -98,6 +99,9 @@ func read(c carrier, value []byte) ([]byte, fault) {
 	}
 	if len(value) == 0 {
 		return nil, faultEmpty
+	}
+	if len(value) > MaxToken || len(value) > maxKey && !looksJWT(value) {
+		return nil, faultLong
 	}
 	f := faultNone
 	for _, b := range value {
