@@ -1,0 +1,6 @@
+//go:build !race
+
+package directorytest
+
+// raceDetector is not at work.
+const raceDetector = false

@@ -1,0 +1,110 @@
+package directory
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
+)
+
+// Snapshot is what the directory held at a version. All lists are sorted by
+// name; what they point to is shared with other snapshots. Nothing may be
+// written.
+type Snapshot struct {
+	Version uint64
+	// Keys are those not revoked, expired ones too: who has one is told so.
+	Keys    []*Key
+	Tenants []*Tenant
+	Budgets []*Budget
+	// Own are sorted by tenant, then provider. One whose Secret is not set serves
+	// nobody.
+	Own []*OwnCredential
+
+	epoch string
+	all   []*Key // the revoked ones too
+}
+
+// Accepted are the keys as identity knows those of a catalog: an entry for each
+// secret that is good, so two of a name while a rotation's grace lasts. It
+// takes time in the number of keys.
+func (s *Snapshot) Accepted() []catalog.Key {
+	out := make([]catalog.Key, 0, len(s.Keys))
+	for _, k := range s.Keys {
+		out = append(out, k.Key)
+		if !k.Grace.IsZero() {
+			former := k.Key
+			former.Hash = k.Former
+			if former.Expires.IsZero() || k.Grace.Before(former.Expires) {
+				former.Expires = k.Grace
+			}
+			out = append(out, former)
+		}
+	}
+	return out
+}
+
+// OwnOf is a tenant's own credential for a provider, nil if there is none.
+func (s *Snapshot) OwnOf(tenant, provider string) *OwnCredential {
+	i, ok := slices.BinarySearchFunc(s.Own, [2]string{tenant, provider}, func(o *OwnCredential, of [2]string) int {
+		return cmp.Or(cmp.Compare(o.Tenant, of[0]), cmp.Compare(o.Provider, of[1]))
+	})
+	if !ok {
+		return nil
+	}
+	return s.Own[i]
+}
+
+// key finds one by id or, if there is none of that id, by name.
+func (s *Snapshot) key(idOrName string) *Key {
+	if strings.HasPrefix(idOrName, idPrefix) {
+		for _, k := range s.all {
+			if k.ID == idOrName {
+				return k
+			}
+		}
+	}
+	return find(s.all, idOrName, nameOfKey)
+}
+
+func nameOfKey(k *Key) string       { return k.Name }
+func nameOfTenant(t *Tenant) string { return t.Name }
+func nameOfBudget(b *Budget) string { return b.Name }
+
+// orderOfOwn sorts as OwnOf searches: nothing in a name is smaller than the
+// separator.
+func orderOfOwn(o *OwnCredential) string { return o.Tenant + "\x00" + o.Provider }
+
+func find[T any](sorted []*T, name string, of func(*T) string) *T {
+	i, ok := slices.BinarySearchFunc(sorted, name, func(e *T, name string) int { return cmp.Compare(of(e), name) })
+	if !ok {
+		return nil
+	}
+	return sorted[i]
+}
+
+// merge gives the sorted list with changes in it: what is nil there goes. Lists
+// without changes are shared.
+func merge[T any](old []*T, changes map[string]*T, of func(*T) string) []*T {
+	if len(changes) == 0 {
+		return old
+	}
+	names := make([]string, 0, len(changes))
+	for name := range changes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	out := make([]*T, 0, len(old)+len(names))
+	for _, name := range names {
+		i, same := slices.BinarySearchFunc(old, name, func(e *T, name string) int { return cmp.Compare(of(e), name) })
+		out = append(out, old[:i]...)
+		if same {
+			i++
+		}
+		old = old[i:]
+		if e := changes[name]; e != nil {
+			out = append(out, e)
+		}
+	}
+	return append(out, old...)
+}
