@@ -61,6 +61,31 @@ func (p *Prices) Cost(u Usage) (NanoUSD, bool) {
 	return b.total(), !b.unknown
 }
 
+// Bound is the most that so much input and output can cost, whatever classes
+// they turn out to be of. False if a class that they may be of has no price.
+func (p *Prices) Bound(input, output Tokens) (NanoUSD, bool) {
+	if p == nil {
+		return 0, false
+	}
+	rates := p.at(input)
+	var b bill
+	b.add(max(input, 0), dearest(rates.Input, rates.CacheRead, rates.CacheWrite, rates.CacheWriteHour, rates.AudioInput))
+	b.add(max(output, 0), dearest(rates.Output, rates.Reasoning, rates.AudioOut))
+	return b.total(), !b.unknown
+}
+
+// dearest is the highest of prices; none if the first, on which the others fall
+// back, has none.
+func dearest(prices ...Opt[PicoUSD]) Opt[PicoUSD] {
+	top := prices[0]
+	for _, p := range prices[1:] {
+		if top.Set() && p.Or(0) > top.Or(0) {
+			top = p
+		}
+	}
+	return top
+}
+
 // at gives the price of every class for a request with that much input.
 func (p *Prices) at(input Tokens) Rates {
 	r := p.Rates

@@ -61,6 +61,28 @@ func (u *Usage) Merge(later Usage) {
 	}
 }
 
+// Add adds what another exchange or attempt used. Counts stay believable: a sum
+// beyond MaxTokens is MaxTokens.
+func (u *Usage) Add(other Usage) {
+	for _, c := range [...]struct {
+		into *Opt[Tokens]
+		from Opt[Tokens]
+	}{
+		{&u.Input, other.Input},
+		{&u.CacheRead, other.CacheRead},
+		{&u.CacheWrite, other.CacheWrite},
+		{&u.CacheWriteHour, other.CacheWriteHour},
+		{&u.AudioInput, other.AudioInput},
+		{&u.Output, other.Output},
+		{&u.Reasoning, other.Reasoning},
+		{&u.AudioOut, other.AudioOut},
+	} {
+		if n, ok := c.from.Get(); ok {
+			*c.into = Some(min(c.into.Or(0)+n, MaxTokens))
+		}
+	}
+}
+
 // Total is all input and output.
 func (u *Usage) Total() Tokens { return u.Input.Or(0) + u.Output.Or(0) }
 
