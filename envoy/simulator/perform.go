@@ -57,19 +57,19 @@ func (p *Provider) perform(w http.ResponseWriter, r *http.Request, pl *plan, e *
 	return out
 }
 
-// write writes the body of a plan and counts what the provider would bill.
+// write writes the body of a plan and counts what the provider would bill: of a
+// stream that does not come to its end, its prompt and a token for each content
+// event; of a document that does not, all of it, since it was generated.
 func (p *Provider) write(s *sink, pl *plan) {
+	completion := pl.tokens.completion
 	if pl.stream == nil {
 		s.pause = pl.pause
 		s.body(&pl.body, pl.sent)
-	} else {
-		s.frames(pl)
-	}
-	if s.err != nil {
-		return
+	} else if s.frames(pl); s.err != nil || pl.ending != endWhole {
+		completion = min(completion, s.content)
 	}
 	p.recorder.prompt.Add(pl.tokens.prompt)
-	p.recorder.completion.Add(pl.tokens.completion)
+	p.recorder.completion.Add(completion)
 }
 
 // abandon ends a connection in the middle of its message. On HTTP/2, where
@@ -102,7 +102,8 @@ type sink struct {
 	pause time.Duration // between portions
 	entry *entry
 
-	portion int // bytes of the next write; 0 = no limit
+	content int64 // content events written
+	portion int   // bytes of the next write; 0 = no limit
 	pending []byte
 	timer   *time.Timer
 	written bool
@@ -132,6 +133,9 @@ func (s *sink) frames(pl *plan) {
 		}
 		if s.err != nil {
 			return
+		}
+		if f.part == PartContent {
+			s.content++
 		}
 	}
 	s.settle()

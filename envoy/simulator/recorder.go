@@ -41,7 +41,7 @@ type Record struct {
 type Stats struct {
 	Requests int64 `json:"requests"`
 	InFlight int64 `json:"in_flight"`
-	// Tokens of answers that were written as planned.
+	// Tokens that the provider bills.
 	PromptTokens     int64 `json:"prompt_tokens"`
 	CompletionTokens int64 `json:"completion_tokens"`
 }
