@@ -18,11 +18,14 @@ const MaxTargets = 8
 type Target struct {
 	Model *catalog.Model
 	catalog.Target
+	// Own: with the tenant's own account at the provider, not the gateway's.
+	Own bool
 }
 
-// Is tells whether both are the same model at the same provider.
+// Is tells whether both are the same model at the same provider, by the same
+// account.
 func (t Target) Is(other Target) bool {
-	return t.Model == other.Model && t.Provider == other.Provider
+	return t.Model == other.Model && t.Provider == other.Provider && t.Own == other.Own
 }
 
 // Chain is the targets of one request: attempt n (from 1) is for Targets[n-1].
@@ -67,6 +70,11 @@ type Input struct {
 	// Serves tells whether a target has the operation that is asked for; nil =
 	// all have. Others are no targets of this request.
 	Serves func(*Target) bool
+	// Own tells whether the tenant has an account of its own at a provider,
+	// which is tried first; nil = nowhere. OwnOnly leaves the gateway's out
+	// wherever it has.
+	Own     func(*catalog.Provider) bool
+	OwnOnly bool
 }
 
 // Build makes the chain of a request. The problem is the client's to mend,
@@ -103,6 +111,7 @@ func Build(in Input) (Chain, *llm.Problem) {
 	if in.Cooling.any(in.Now) {
 		targets = prefer(targets, func(t *Target) bool { return !in.Cooling.Rests(*t, in.Now) })
 	}
+	targets = in.owned(targets)
 	targets = targets[:min(len(targets), MaxTargets)]
 	if len(targets) == 1 {
 		return Chain{Targets: append(targets, targets[0]), Override: true, Skipped: skipped}, nil
@@ -137,6 +146,26 @@ func (in *Input) serving(targets []Target) []Target {
 	return slices.DeleteFunc(targets, func(t Target) bool { return !in.Serves(&t) })
 }
 
+// owned puts the tenant's own account at a provider before the gateway's.
+func (in *Input) owned(targets []Target) []Target {
+	if in.Own == nil {
+		return targets
+	}
+	all := make([]Target, 0, 2*len(targets))
+	for _, t := range targets {
+		own := in.Own(t.Provider)
+		if own {
+			first := t
+			first.Own = true
+			all = append(all, first)
+		}
+		if !own || !in.OwnOnly {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
 // tokens is what the target's context must hold.
 func (in *Input) tokens() int64 {
 	input, output := max(in.InputTokens, 0), max(in.MaxTokens, 0)
@@ -156,7 +185,7 @@ func (in *Input) differs(targets []Target) bool {
 		return true
 	}
 	for i := range targets {
-		if targets[i].Model != in.Model || targets[i].Provider.Name != order[i] {
+		if targets[i].Model != in.Model || targets[i].Provider.Name != order[i] || targets[i].Own {
 			return true
 		}
 	}

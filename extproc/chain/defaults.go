@@ -60,7 +60,7 @@ func (d *Defaults) Chain(m *catalog.Model) (ch Chain, ok bool) {
 // must not be changed.
 func (d *Defaults) For(in Input) (ch Chain, ok bool) {
 	r, ok := d.chains[in.Model]
-	if !ok || !in.Options.Empty() || !in.allowed(in.Model) {
+	if !ok || in.Own != nil || !in.Options.Empty() || !in.allowed(in.Model) {
 		return Chain{}, false
 	}
 	if in.tokens() > r.room || in.MaxTokens > r.most || in.Needs.Missing(r.able) != 0 {
