@@ -1,9 +1,17 @@
-// Package admin is the operator's HTTP listener: health, readiness, metrics.
+// Package admin is the operator's HTTP listener: health, readiness, metrics,
+// and the API for what is managed while the gateway runs.
 //
 // Promises: /healthz and /readyz are open and say only ok or what is not
 // ready; /metrics is open when the listener is on loopback, else it wants the
-// admin token. Refuses: request contents, secrets, pprof on any address but
-// loopback. Concurrency: handlers hold no state of their own.
+// admin token. The API below /api/v1/ wants the token always, before it looks
+// at anything else of a request; it reads JSON strictly and says which field is
+// wrong; every write is in the audit trail. A key's secret is in the answer that
+// makes it and nowhere after.
+//
+// Refuses: request contents, secrets in answers and errors, pprof on any
+// address but loopback, pages of other sites in the operator's browser.
+//
+// Concurrency: handlers hold no state of their own.
 package admin
 
 import (
@@ -31,6 +39,8 @@ type Config struct {
 	Loopback bool
 	// Extra are further handlers by pattern, guarded as /metrics is.
 	Extra map[string]http.Handler
+	// API is what is managed here; nil: this process manages nothing.
+	API *API
 }
 
 // Handler serves the admin listener.
@@ -50,6 +60,9 @@ func Handler(c Config) http.Handler {
 	for pattern, h := range c.Extra {
 		mux.Handle(pattern, c.guard(h))
 	}
+	if c.API != nil {
+		mux.Handle(apiRoot, c.guardAPI(c.API.handler()))
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusNotFound, map[string]any{"error": "unknown path; this listener serves /healthz, /readyz and /metrics"})
 	})
@@ -59,20 +72,24 @@ func Handler(c Config) http.Handler {
 // guard lets requests through that carry the token, or all on loopback. A
 // browser page cannot use a loopback listener: its Host would not be one.
 func (c Config) guard(next http.Handler) http.Handler {
-	want := sha256.Sum256([]byte(c.Token.Reveal()))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c.Loopback && loopbackHost(r.Host) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		got := sha256.Sum256([]byte(given))
-		if !c.Token.Set() || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		if !c.carriesToken(r) {
 			answer(w, http.StatusUnauthorized, map[string]any{"error": "send the admin token as Authorization: Bearer"})
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// carriesToken compares in constant time, lengths included.
+func (c Config) carriesToken(r *http.Request) bool {
+	given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	got, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(c.Token.Reveal()))
+	return c.Token.Set() && subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
 func loopbackHost(host string) bool {
