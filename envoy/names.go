@@ -117,6 +117,8 @@ const (
 	// in an answer, as the provider wrote it (untyped).
 	UsageNamespace = "dragoman.usage"
 	UsageRaw       = "raw"
+	// LimitsNamespace holds the LimitHeaders of an answer, by name (untyped).
+	LimitsNamespace = "dragoman.limits"
 	// AnswerNamespace holds what a guard knows of an express attempt's own
 	// answer that it passed (untyped): under AnswerStatus its status, if it is to
 	// be translated, and FactDropped.
@@ -133,6 +135,8 @@ const (
 	// FactDialect is the dialect of the bytes that a guard finds usage in: the
 	// client's, or an express target's.
 	FactDialect = "dialect"
+	// FactAttempt is the number of an attempt, from 1; at attempt listeners.
+	FactAttempt = "attempt"
 	// FactSurface is the client's dialect, in which Envoy's own answers are.
 	FactSurface = "surface"
 	// FactTranslate is set where the router stage translates an express answer.

@@ -13,7 +13,8 @@ import (
 )
 
 // accessLog streams entries to ext_proc, which ends exchanges by them. Entries
-// wait in small batches: each flush is one message.
+// wait in small batches: each flush is one message. Where a budget counts
+// requests under way, the end of one must not wait: the next would be refused.
 func (b *builder) accessLog(name string, filter *accesslogv3.AccessLogFilter) []*accesslogv3.AccessLog {
 	flush := b.o.Flush
 	if flush == 0 {
@@ -28,9 +29,22 @@ func (b *builder) accessLog(name string, filter *accesslogv3.AccessLogFilter) []
 				TransportApiVersion: corev3.ApiVersion_V3,
 				GrpcService:         grpcService(envoy.ExtProcCluster),
 				BufferFlushInterval: seconds(flush),
+				BufferSizeBytes:     b.logBuffer(),
 			},
 		})},
 	}}
+}
+
+// logBuffer is how many bytes of entries wait at most; nil is Envoy's default.
+func (b *builder) logBuffer() *wrapperspb.UInt32Value {
+	for i := range b.c.Budgets {
+		for _, l := range b.c.Budgets[i].Limits {
+			if l.Unit == "concurrent" {
+				return u32(0) // none
+			}
+		}
+	}
+	return nil
 }
 
 // usageSeen lets an attempt's entry through only if it says what the attempt

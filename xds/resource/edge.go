@@ -114,7 +114,7 @@ func (b *builder) routerStage() *extprocv3.ExternalProcessor {
 		MetadataOptions: &extprocv3.MetadataOptions{
 			ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{
 				Typed:   []string{envoy.ChainNamespace},
-				Untyped: []string{envoy.ExchangeNamespace},
+				Untyped: []string{envoy.ExchangeNamespace, envoy.LimitsNamespace},
 			},
 			ForwardingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{envoy.AnswerNamespace}},
 		},

@@ -45,7 +45,7 @@ func (b *builder) edgeRoutes() *routev3.RouteConfiguration {
 			IncludeRequestAttemptCount: true,
 			RetryPolicy:                b.retryPolicy(),
 			ResponseHeadersToRemove:    strippedResponseHeaders,
-			ResponseHeadersToAdd:       gatewayFacts(),
+			ResponseHeadersToAdd:       b.gatewayFacts(),
 			TypedPerFilterConfig:       b.cors(),
 		}},
 		// Clusters come by CDS and may follow their routes by a moment.
@@ -181,14 +181,14 @@ var strippedResponseHeaders = []string{
 
 // gatewayFacts tell the client who served it, in every lane and without a
 // round trip: Envoy knows them from the exchange's metadata.
-func gatewayFacts() []*corev3.HeaderValueOption {
+func (b *builder) gatewayFacts() []*corev3.HeaderValueOption {
 	id := "%DYNAMIC_METADATA(" + envoy.ExchangeNamespace + ":" + envoy.FactExchange + ")%"
 	ifAbsent := func(key, value string) *corev3.HeaderValueOption {
 		h := setHeader(key, value)
 		h.AppendAction = corev3.HeaderValueOption_ADD_IF_ABSENT
 		return h
 	}
-	return []*corev3.HeaderValueOption{
+	facts := []*corev3.HeaderValueOption{
 		setHeader(envoy.GenerationHeader, id),
 		setHeader("x-request-id", id),
 		setHeader("request-id", id),
@@ -199,6 +199,12 @@ func gatewayFacts() []*corev3.HeaderValueOption {
 		ifAbsent(envoy.ModelHeader, "%DYNAMIC_METADATA("+envoy.ExchangeNamespace+":"+envoy.FactModel+")%"),
 		setHeader(envoy.ProviderHeader, "%METADATA(CLUSTER:"+envoy.ExchangeNamespace+":"+envoy.FactProvider+")%"),
 	}
+	if len(b.c.Budgets) > 0 {
+		for _, name := range envoy.LimitHeaders {
+			facts = append(facts, setHeader(name, "%DYNAMIC_METADATA("+envoy.LimitsNamespace+":"+name+")%"))
+		}
+	}
+	return facts
 }
 
 func (b *builder) cors() map[string]*anypb.Any {
