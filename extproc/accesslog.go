@@ -1,6 +1,10 @@
 package extproc
 
 import (
+	"math"
+	"strconv"
+	"time"
+
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -23,9 +27,14 @@ type logEntry struct {
 	exchange []byte
 	cluster  []byte
 	dialect  []byte // of the bytes that usage was found in
+	model    []byte // public name: the target's at attempt listeners, else the one asked for
 	status   int
 	kind     logKind
 	attempts int
+	attempt  int   // which one an attempt listener served
+	bytes    int64 // of the answer's body that went on
+	took     time.Duration
+	aborted  bool // the client left
 	// usage is the provider's own usage object, as a guard found it.
 	usage []byte
 }
@@ -62,7 +71,8 @@ func (l *logBatch) decode(data mem.BufferSlice) error {
 	})
 }
 
-// decode reads HTTPAccessLogEntry{1: common, 4: response{1: response_code}}.
+// decode reads HTTPAccessLogEntry{1: common, 4: response{1: response_code, 3:
+// response_body_bytes}}.
 func (e *logEntry) decode(b []byte) error {
 	return fields(b, func(num protowire.Number, v []byte, _ uint64) error {
 		switch num {
@@ -70,18 +80,24 @@ func (e *logEntry) decode(b []byte) error {
 			return e.decodeCommon(v)
 		case 4: // UInt32Value
 			e.status = int(varintAt(v, 1, 1))
+			e.bytes = int64(min(varintAt(v, 3), math.MaxInt64))
 		}
 		return nil
 	})
 }
 
-// decodeCommon reads AccessLogCommon{15: upstream_cluster, 17: metadata, 24:
-// attempt count, 33: type}.
+// decodeCommon reads AccessLogCommon{15: upstream_cluster, 16: response_flags{15:
+// downstream_connection_termination}, 17: metadata, 23: duration{1: seconds, 2:
+// nanos}, 24: attempt count, 33: type}.
 func (e *logEntry) decodeCommon(b []byte) error {
 	return fields(b, func(num protowire.Number, v []byte, n uint64) error {
 		switch num {
 		case 15:
 			e.cluster = v
+		case 16:
+			e.aborted = varintAt(v, 15) != 0
+		case 23:
+			e.took = time.Duration(varintAt(v, 1))*time.Second + time.Duration(varintAt(v, 2))
 		case 17:
 			return e.decodeMetadata(v)
 		case 24:
@@ -103,6 +119,8 @@ func (e *logEntry) decodeMetadata(b []byte) error {
 		case envoy.ExchangeNamespace:
 			facts := bytesAt(v, 2)
 			e.exchange, e.dialect = stringOf(facts, envoy.FactExchange), stringOf(facts, envoy.FactDialect)
+			e.model = stringOf(facts, envoy.FactModel)
+			e.attempt, _ = strconv.Atoi(string(stringOf(facts, envoy.FactAttempt))) // 0 at the edge
 		case envoy.UsageNamespace:
 			e.usage = stringOf(bytesAt(v, 2), envoy.UsageRaw)
 		}

@@ -2,11 +2,13 @@ package extproc
 
 import (
 	"testing"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 	alsv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -22,14 +24,15 @@ func TestLogEntriesAreReadAsTheirProtoSaysThem(t *testing.T) {
 				{
 					CommonProperties: &accesslogv3.AccessLogCommon{
 						UpstreamCluster: "c", UpstreamRequestAttemptCount: 2, AccessLogType: accesslogv3.AccessLogType_DownstreamEnd,
+						Duration: durationpb.New(1500 * time.Millisecond), ResponseFlags: &accesslogv3.ResponseFlags{DownstreamConnectionTermination: true},
 						Metadata: &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{
 							"other": {}, envoy.ExchangeNamespace: {Fields: map[string]*structpb.Value{
-								envoy.FactExchange: structpb.NewStringValue("id-1"), envoy.FactModel: structpb.NewStringValue("m"),
+								envoy.FactExchange: structpb.NewStringValue("id-1"), envoy.FactModel: structpb.NewStringValue("m"), envoy.FactAttempt: structpb.NewStringValue("3"),
 							}},
 							envoy.UsageNamespace: {Fields: map[string]*structpb.Value{envoy.UsageRaw: structpb.NewStringValue(`{"prompt_tokens":1}`)}},
 						}},
 					},
-					Response: &accesslogv3.HTTPResponseProperties{ResponseCode: wrapperspb.UInt32(200)},
+					Response: &accesslogv3.HTTPResponseProperties{ResponseCode: wrapperspb.UInt32(200), ResponseBodyBytes: 4321},
 				},
 				{CommonProperties: &accesslogv3.AccessLogCommon{AccessLogType: accesslogv3.AccessLogType_DownstreamPeriodic}},
 			},
@@ -54,7 +57,10 @@ func TestLogEntriesAreReadAsTheirProtoSaysThem(t *testing.T) {
 	if string(e.usage) != `{"prompt_tokens":1}` {
 		t.Errorf("usage %q", e.usage)
 	}
-	if second := l.entries[1]; second.kind != logDownstreamPeriodic || len(second.usage) > 0 {
+	if string(e.model) != "m" || e.attempt != 3 || e.bytes != 4321 || e.took != 1500*time.Millisecond || !e.aborted {
+		t.Errorf("entry %+v", e)
+	}
+	if second := l.entries[1]; second.kind != logDownstreamPeriodic || len(second.usage) > 0 || second.bytes != 0 || second.aborted {
 		t.Errorf("second entry %+v", second)
 	}
 }

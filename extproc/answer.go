@@ -13,7 +13,7 @@ import (
 // router stage's only way to an error body.
 func (r *routing) refuse(p *llm.Problem) error {
 	r.s.meter.Refused(r.asked.endpoint.String(), p.Kind)
-	set := problemHeaders(p)
+	set := append(problemHeaders(p), r.limits...)
 	if p.Kind == llm.MethodNotAllowed {
 		set = append(set, setHeader{"allow", []byte(r.asked.endpoint.allow())})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
+	"github.com/dragoman-gateway/dragoman/extproc/settlement"
 )
 
 // holdLimit is how many bytes of an answer an attempt holds at most before it
@@ -129,6 +130,7 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 		f := expressFailure(x, failed, a.started.Sub(x.started))
 		s.failed(x.chain.Targets[0], f)
 		x.fail(1, f, x.unseen)
+		s.reports(x, 1, &x.chain.Targets[0], settlement.Report{Ended: true})
 	}
 	if a.target, ok = x.target(n, provider); !ok {
 		return a, &llm.Problem{Kind: llm.Unavailable, Message: "The provider " + provider + " does not serve this request."}
@@ -189,9 +191,23 @@ func (a *attempt) repeats() (stop bool, wait time.Duration) {
 
 // close ends what the attempt owns.
 func (a *attempt) close() {
+	a.reportRest()
 	a.timer.stop()
 	a.head.release()
 	a.letGo()
+}
+
+// reportRest is what is known of an answer that did not come to its end here:
+// its client left, it broke off, or Envoy has it.
+func (a *attempt) reportRest() {
+	if a.status == 0 || a.status >= 400 || a.phase.Load() == answered && !a.committed {
+		return
+	}
+	r := settlement.Report{Answered: true}
+	if w, ok := a.watch.(*translateWatch); ok && a.committed {
+		r.Usage = &w.usage
+	}
+	a.s.reports(a.x, a.number, &a.target, r)
 }
 
 // letGo gives back what counts as held for this attempt.

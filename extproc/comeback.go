@@ -70,7 +70,7 @@ func (r *routing) translated(x *exchange, status int, body []byte) (out []byte, 
 	if status >= 400 {
 		p := d.codec.DecodeError(status, nil, body)
 		r.s.meter.Passed(t.Provider.Name, p.Kind)
-		return r.view.credentials.Redact(t.Provider.Name, x.codec.EncodeError(p, string(r.text))), true
+		return x.redact(t.Provider.Name, x.codec.EncodeError(p, string(r.text))), true
 	}
 	events, p := d.codec.DecodeAnswer(body)
 	if p != nil {

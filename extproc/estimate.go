@@ -4,6 +4,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/quota"
 )
 
 // estimate answers a request to count tokens whose model nobody counts for: no
@@ -30,17 +31,22 @@ const imageTokens = 1600
 
 // tokens estimates the request's. The bytes of an image say nothing of them.
 func (e *exchange) tokens() int {
-	size := len(e.body)
-	rq, p := e.codec.DecodeRequest(e.body)
+	text, media := e.textOf(e.body)
+	return text/bytesPerToken + int(media)
+}
+
+// textOf is how many bytes of a request are text, and the tokens of its images.
+func (e *exchange) textOf(body []byte) (text int, media quota.Amount) {
+	rq, p := e.codec.DecodeRequest(body)
 	if p != nil {
-		return size / bytesPerToken
+		return len(body), 0
 	}
-	images := 0
+	images, size := 0, len(body)
 	for i := range rq.Messages {
 		n, held := imagesIn(rq.Messages[i].Parts)
 		images, size = images+n, size-held
 	}
-	return max(size, 0)/bytesPerToken + images*imageTokens
+	return max(size, 0), quota.Amount(images * imageTokens)
 }
 
 // imagesIn counts the images among parts and the bytes of text they take.

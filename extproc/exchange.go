@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
@@ -41,13 +42,18 @@ type exchange struct {
 	id       exchangeID
 	view     *view
 	key      *identity.Key
+	own      *credential.Own // the tenant's keys at providers
 	asked    asked
 	vendor   vendorHeaders
 	codec    *dialect.Codec // the client's dialect
 	envelope dialect.Envelope
 	chain    chain.Chain
 	model    string // public name asked for
-	started  time.Time
+	size     int64  // of the request's body in bytes
+	// adopted: an earlier process registered it, and its journal is all that is
+	// known.
+	adopted bool
+	started time.Time
 	// expressHeaders are what the router stage set for the first target; a
 	// later target must not see them.
 	expressHeaders [][]byte
@@ -62,6 +68,7 @@ type exchange struct {
 	failures []chain.Failure
 	seen     time.Time // last sign of life
 	served   meter.Lane
+	spend    spending
 }
 
 // pristine is the client's request as it came; ok is false when it has been

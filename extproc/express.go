@@ -55,7 +55,7 @@ func (r *routing) expresses(x *exchange) bool {
 	if !r.writeDirect(x, target) {
 		return false
 	}
-	keys, err := r.view.credentials.Authorize(t.Provider.Name, &d.Call, r.started)
+	keys, err := x.authorize(t, &d.Call, r.started)
 	if err != nil {
 		return false
 	}

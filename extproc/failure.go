@@ -10,6 +10,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/settlement"
 )
 
 // fail ends the attempt without a byte of the provider's answer: Envoy gets a
@@ -33,6 +34,7 @@ func (a *attempt) fail(o chain.Outcome) error {
 		f.RetryAfter = o.Problem.RetryAfter
 	}
 	a.s.failed(a.target, f)
+	a.s.reports(a.x, a.number, &a.target, settlement.Report{Ended: true})
 	return a.sendFailures(a.x.fail(a.number, f, a.x.unseen))
 }
 
@@ -67,7 +69,7 @@ func (a *attempt) sendFailures(fs []chain.Failure) error {
 	set := append(problemAnswer(p), setHeader{envoy.AttemptsHeader, strconv.AppendInt(nil, int64(len(fs)), 10)})
 	body := a.x.codec.EncodeError(p, a.x.id.text())
 	for i := range fs { // a verdict may hold a provider's own words
-		body = a.x.view.credentials.Redact(fs[i].Provider, body)
+		body = a.x.redact(fs[i].Provider, body)
 	}
 	return a.st.SendMsg(&reply{part: immediate, status: status, body: body, set: set})
 }
@@ -90,7 +92,7 @@ func (a *attempt) pass(p *llm.Problem) error {
 
 // redact takes our credential out of what a provider said, should it repeat it.
 func (a *attempt) redact(body []byte) []byte {
-	return a.x.view.credentials.Redact(a.target.Provider.Name, body)
+	return a.x.redact(a.target.Provider.Name, body)
 }
 
 // refuseAttempt answers an attempt that has no exchange or no target, in the

@@ -9,6 +9,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/settlement"
 )
 
 // take handles one message of the answer; done ends the stage, after which
@@ -148,7 +149,7 @@ func (a *attempt) keep(n int) bool {
 // rule carries out what the watch decided.
 func (a *attempt) rule(r ruling) (done bool, err error) {
 	if r.usage != nil {
-		a.s.used(a.target.Provider.Name, r.usage)
+		a.s.reports(a.x, a.number, &a.target, settlement.Report{Usage: r.usage, Whole: r.usage.Known(), Answered: true, Ended: true})
 	}
 	switch r.do {
 	case keepHolding:
@@ -175,6 +176,7 @@ func (a *attempt) commit(r ruling) error {
 		}
 		a.committed = true
 		a.s.committed(a)
+		a.x.began(a.s.now())
 		head := &reply{part: toResponseHeaders, remove: a.remove}
 		if a.translate || a.x.envelope.Stream {
 			// Not the provider's length any more. For a stream it may have come

@@ -37,7 +37,7 @@ func newKeyedService(t *testing.T) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.UseCatalog(c, creds)
+	s.UseCatalog(c, creds, nil)
 	s.UseOrder(chain.CatalogOrder(c))
 	return s
 }

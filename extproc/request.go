@@ -42,7 +42,7 @@ func (a *attempt) request() (done bool, err error) {
 	}
 	call := a.x.call(a.codec, &a.target, target)
 	call.Body = out
-	keys, err := a.x.view.credentials.Authorize(a.target.Provider.Name, &call, a.s.now())
+	keys, err := a.x.authorize(&a.target, &call, a.s.now())
 	if err != nil {
 		return true, a.refuse(unauthorized(err))
 	}
@@ -65,7 +65,8 @@ func (a *attempt) requestReply(call *credential.Call, keys []credential.Header) 
 	set, remove := a.x.callHeaders(a.codec, keys)
 	r.set, r.remove = append(r.set, set...), slices.Concat(r.remove, remove)
 	r.facts = appendFacts(make([]byte, 0, 224), envoy.ExchangeNamespace,
-		fact{envoy.FactExchange, a.x.id.text()}, fact{envoy.FactDialect, string(a.x.codec.Name)}, fact{envoy.FactSurface, string(table.Family(a.x.codec.Name))})
+		fact{envoy.FactExchange, a.x.id.text()}, fact{envoy.FactAttempt, strconv.Itoa(a.number)}, fact{envoy.FactModel, a.target.Model.Name},
+		fact{envoy.FactDialect, string(a.x.codec.Name)}, fact{envoy.FactSurface, string(table.Family(a.x.codec.Name))})
 	if a.x.envelope.Stream && !a.translate {
 		r.facts = append(r.facts, guardOrders(a.codec.Name, !a.x.envelope.WantsUsage)...)
 	}
@@ -110,6 +111,21 @@ func (e *exchange) dialectTarget(t *chain.Target) dialect.Target {
 func (e *exchange) call(c *dialect.Codec, t *chain.Target, target dialect.Target) credential.Call {
 	u := &t.Provider.BaseURL
 	return credential.Call{Method: http.MethodPost, Authority: u.Authority(), Path: u.Path + c.Path(&e.envelope, target)}
+}
+
+// authorize gives the headers that authorize a call to a target, by the account
+// that pays for it.
+func (e *exchange) authorize(t *chain.Target, c *credential.Call, now time.Time) ([]credential.Header, error) {
+	if t.Own {
+		return e.own.Headers(t.Provider), nil
+	}
+	return e.view.credentials.Authorize(t.Provider.Name, c, now)
+}
+
+// redact takes our credential, and the tenant's own, out of what a provider
+// said, should it repeat them.
+func (e *exchange) redact(provider string, body []byte) []byte {
+	return e.own.Redact(e.view.catalog.Provider(provider), e.view.credentials.Redact(provider, body))
 }
 
 // translates tells whether a target's answer comes in other words than the

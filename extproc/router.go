@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
@@ -31,6 +32,7 @@ type routing struct {
 	id      exchangeID
 	text    []byte // the id as text
 	started time.Time
+	limits  []setHeader // what the client learns of its limits
 	// trailers tells that the body ended with trailers, which want an answer
 	// of their own.
 	trailers bool
@@ -70,17 +72,25 @@ func (s *Service) router(st stream) error {
 		return r.exchange(first.end)
 	case e == listModels || e == oneModel:
 		return r.models()
+	case e == oneGeneration || e == report || e == credits:
+		return r.records()
 	default:
 		return r.refuse(e.refuse(r.head.path))
 	}
 }
 
-func (r *routing) authenticate() *llm.Problem {
+func (r *routing) authenticate() (p *llm.Problem) {
 	if c := r.view.catalog; c.Open {
 		return r.head.local(c.Listen.CORSOrigins)
 	}
-	key, p := r.view.keys.Check(&r.head.presented, r.started)
-	r.key = key
+	token, isToken := r.head.presented.JWT()
+	if !isToken || !r.view.tokens.Trusts() {
+		r.key, p = r.view.keys.Check(&r.head.presented, r.started)
+		return p
+	}
+	if r.key, p = r.view.tokens.Verify(r.st.Context(), token); p == nil {
+		r.key, p = r.view.keys.Admit(r.key)
+	}
 	return p
 }
 
@@ -106,8 +116,8 @@ func (r *routing) exchange(bodiless bool) error {
 	case len(x.chain.Targets) == 0:
 		r.s.table.letGo(len(body))
 		return r.estimate(x)
-	case !r.s.table.add(x):
-		p = full()
+	default:
+		p = r.register(x)
 	}
 	if p != nil {
 		r.s.table.letGo(len(body))
@@ -117,6 +127,19 @@ func (r *routing) exchange(bodiless bool) error {
 		return r.sendExpress(x)
 	}
 	return r.send(x)
+}
+
+// register opens the exchange: what it may cost is set aside, and attempts find
+// it.
+func (r *routing) register(x *exchange) *llm.Problem {
+	if p := r.reserve(r.st.Context(), x); p != nil {
+		return p
+	}
+	if !r.s.table.add(x) {
+		r.unreserve(x)
+		return full()
+	}
+	return nil
 }
 
 // plan scans the body once and decides who serves it. A chain without targets
@@ -145,8 +168,8 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 		}
 	}
 	x := &exchange{
-		id: r.id, view: r.view, key: r.key, asked: r.asked, vendor: r.head.vendor, codec: codec, envelope: env, chain: ch,
-		model: m.Name, started: r.started, seen: r.started, body: body,
+		id: r.id, view: r.view, key: r.key, own: r.own(), asked: r.asked, vendor: r.head.vendor, codec: codec, envelope: env, chain: ch,
+		model: m.Name, started: r.started, seen: r.started, body: body, size: int64(len(body)),
 	}
 	if x.express = r.expresses(x); x.express {
 		x.served = meter.Express
@@ -154,6 +177,14 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 		x.direct = direct{}
 	}
 	return x, nil
+}
+
+// own are the provider keys of the tenant that asks; nil = it has none.
+func (r *routing) own() *credential.Own {
+	if r.key == nil {
+		return nil
+	}
+	return r.view.owns[r.key.Tenant]
 }
 
 // resolve finds the model a client names.
@@ -186,6 +217,9 @@ func (r *routing) chain(m *catalog.Model, env *dialect.Envelope, size int) (chai
 		InputTokens: int64(size / bytesPerToken), MaxTokens: env.MaxTokens,
 		Cooling: r.s.cooling, Now: r.started, Allowed: r.allowed,
 		Serves: func(t *chain.Target) bool { return table.For(client, t.Dialects) != nil },
+	}
+	if own := r.own(); own != nil {
+		in.Own, in.OwnOnly = own.Has, !r.view.catalog.Quota.OwnFallback
 	}
 	if ch, ok := r.view.defaults.For(in); ok {
 		return ch, nil

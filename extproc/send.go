@@ -45,7 +45,7 @@ func (r *routing) facts(x *exchange, d llm.Dialect) []byte {
 			translate = "1"
 		}
 	}
-	return appendFacts(nil, envoy.ExchangeNamespace,
+	return appendFacts(limitFacts(r.limits), envoy.ExchangeNamespace,
 		fact{envoy.FactExchange, string(r.text)}, fact{envoy.FactModel, x.model}, fact{envoy.FactKey, key},
 		fact{envoy.FactDialect, string(d)}, fact{envoy.FactSurface, string(table.Family(x.codec.Name))}, fact{envoy.FactTranslate, translate}, fact{envoy.FactDropped, dropped})
 }

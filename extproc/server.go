@@ -2,9 +2,11 @@ package extproc
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -16,7 +18,10 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
+	"github.com/dragoman-gateway/dragoman/extproc/directory"
 	"github.com/dragoman-gateway/dragoman/extproc/fetch"
+	"github.com/dragoman-gateway/dragoman/extproc/generation"
+	"github.com/dragoman-gateway/dragoman/extproc/identity/oidc"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -33,6 +38,20 @@ type ServerConfig struct {
 	// Fetch bounds how images and files by URL are read for providers that take
 	// bytes only.
 	Fetch fetch.Options
+	// State is the directory of the journal and of embedded stores; "" is one
+	// that ends with the process.
+	State string
+	// LeaseInterval is the time between exchanges with the quota store, and
+	// Silence how long an exchange stays open without a sign of life from Envoy; 0
+	// = 1 s and 90 s.
+	LeaseInterval, Silence time.Duration
+	// Hangup may deliver SIGHUP, upon which files that are written are opened
+	// anew.
+	Hangup <-chan os.Signal
+	// Version is this program's, for traces.
+	Version string
+	// Now is the clock; nil = time.Now.
+	Now func() time.Time
 	// Cloud asks the clouds for tokens; nil is what their libraries use.
 	Cloud *http.Client
 }
@@ -46,10 +65,20 @@ type Server struct {
 	xds    *grpc.ClientConn // nil without xds
 	meter  *meter.Meter
 
-	using sync.Mutex      // serializes Use
-	creds *credential.Set // the newest; guarded by using
-	// fresh hands the newest set to the goroutine that keeps its tokens.
-	fresh chan *credential.Set
+	accounts *accounting
+
+	using  sync.Mutex      // serializes Use
+	creds  *credential.Set // the newest; guarded by using
+	tokens *oidc.Verifier  // the newest; guarded by using
+	// fresh hands the newest of what keeps itself fresh to the goroutine that
+	// lets it.
+	fresh chan keeping
+}
+
+// keeping is what keeps itself fresh while it runs.
+type keeping struct {
+	creds  *credential.Set
+	tokens *oidc.Verifier
 }
 
 // NewServer makes a server that decides by a first catalog.
@@ -62,13 +91,22 @@ func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
 	if held == 0 {
 		held = memory() / 4
 	}
-	s := &Server{config: c, meter: m, fresh: make(chan *credential.Set, 1), Service: New(Config{
-		Logger: c.Logger, Meter: m, MaxExchanges: first.Limits.Exchanges, MaxHeld: held, Media: fetch.New(c.Fetch),
-	})}
-	m.Watch(s.Open)
-	if err := s.Use(first); err != nil {
+	s := &Server{config: c, meter: m, fresh: make(chan keeping, 1)}
+	s.accounts, err = openAccounting(&c, first, func(d *directory.Snapshot) { s.UseDirectory(d) })
+	if err != nil {
 		return nil, err
 	}
+	s.accounts.alarm.meter = m
+	s.Service = New(Config{
+		Logger: c.Logger, Meter: m, MaxExchanges: first.Limits.Exchanges, MaxHeld: held, Media: fetch.New(c.Fetch),
+		Books: s.accounts.books, Silence: c.Silence, Now: c.Now,
+	})
+	m.Watch(s.Open)
+	s.UseDirectory(s.accounts.directory.Current())
+	if err := s.Use(first); err != nil {
+		return nil, errors.Join(err, s.accounts.close())
+	}
+	s.Adopt(s.accounts.orphans)
 	s.grpc = grpc.NewServer(ServerOptions()...)
 	s.Register(s.grpc)
 	if c.XDS == "" {
@@ -78,6 +116,12 @@ func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}))
 	return s, err
 }
+
+// Directory is what is managed while the server runs.
+func (s *Server) Directory() *directory.Directory { return s.accounts.directory }
+
+// Generations answers questions about what is recorded.
+func (s *Server) Generations() generation.Reader { return s.accounts.books.Reader }
 
 // firstTokens is how long Use waits for the tokens of clouds it has none of.
 const firstTokens = 5 * time.Second
@@ -98,21 +142,27 @@ func (s *Server) Use(c *catalog.Catalog) error {
 	if err := creds.Await(ctx); err != nil {
 		s.config.Logger.Warn("tokens are missing; their providers are passed over until they come", "error", err)
 	}
-	s.creds = creds
+	tokens, err := oidc.New(oidc.Config{Issuers: c.Issuers, Now: s.now, Logger: s.config.Logger})
+	if err != nil {
+		return err
+	}
+	tokens.Inherit(s.tokens)
+	s.creds, s.tokens = creds, tokens
 	select { // the newest replaces one that was not taken yet
 	case <-s.fresh:
 	default:
 	}
-	s.fresh <- creds
+	s.fresh <- keeping{creds, tokens}
 	s.meter.UseCatalog(c)
-	s.UseCatalog(c, creds)
+	s.UseCatalog(c, creds, tokens)
 	if s.config.XDS == "" {
 		s.UseOrder(chain.CatalogOrder(c))
 	}
 	return nil
 }
 
-// keepTokens keeps the newest set's tokens fresh until ctx is done.
+// keepTokens keeps the newest credentials' tokens and issuers' keys fresh until
+// ctx is done.
 func (s *Server) keepTokens(ctx context.Context) {
 	var kept sync.WaitGroup
 	defer kept.Wait()
@@ -126,16 +176,23 @@ func (s *Server) keepTokens(ctx context.Context) {
 			stop()
 			var one context.Context
 			one, stop = context.WithCancel(ctx)
-			kept.Go(func() { set.Run(one) })
+			kept.Go(func() { set.creds.Run(one) })
+			kept.Go(func() { set.tokens.Run(one) })
 		}
 	}
 }
 
 // Serve takes over the listener and serves until ctx is done. Streams still
 // open then end at once: drain Envoy before.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+func (s *Server) Serve(ctx context.Context, l net.Listener) (err error) {
+	requests, ended := context.WithCancel(context.WithoutCancel(ctx))
 	var owned sync.WaitGroup
-	defer owned.Wait()
+	defer func() {
+		ended() // no request is left
+		owned.Wait()
+		err = errors.Join(err, s.accounts.close())
+	}()
+	owned.Go(func() { s.accounts.run(ctx, requests) })
 	owned.Go(func() { s.Sweep(ctx) })
 	owned.Go(func() { s.keepTokens(ctx) })
 	if s.xds != nil {

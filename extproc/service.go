@@ -41,6 +41,11 @@ type Config struct {
 	MaxHeld      int64
 	// Media reads images and files by URL for providers that take bytes only.
 	Media mediaSource
+	// Books are what accounts are kept with; nil keeps none.
+	Books *Books
+	// Silence is how long an exchange stays open without a sign of life from
+	// Envoy; 0 = 90 s.
+	Silence time.Duration
 	// Now is the clock; nil = time.Now.
 	Now func() time.Time
 }
@@ -53,6 +58,9 @@ type Service struct {
 	table   *exchangeTable
 	cooling *chain.Cooling
 	media   mediaSource
+	books   *Books
+	silence time.Duration
+	waiting waiting
 	view    atomic.Pointer[view]
 	node    atomic.Pointer[string]
 	sources sources
@@ -63,9 +71,13 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Silence == 0 {
+		c.Silence = silence
+	}
 	return &Service{
 		log: c.Logger, meter: c.Meter, now: c.Now,
 		table: newTable(c.MaxExchanges, c.MaxHeld), cooling: chain.NewCooling(), media: c.Media,
+		books: c.Books, silence: c.Silence,
 	}
 }
 

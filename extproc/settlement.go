@@ -13,10 +13,12 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
+	"github.com/dragoman-gateway/dragoman/extproc/settlement"
 )
 
-// silence is how long an exchange stays open without a sign of life. Envoy
-// reports open requests every 30 s; access logs are lossy and don't say so.
+// silence is how long an exchange stays open without a sign of life, unless the
+// configuration says otherwise. Envoy reports open requests every 30 s; access
+// logs are lossy and don't say so.
 const silence = 90 * time.Second
 
 // accessLogDesc serves envoy.service.accesslog.v3.AccessLogService with our own
@@ -78,26 +80,85 @@ func (s *Service) settleEntry(e *logEntry, edge bool, now time.Time) {
 	if !ok {
 		return
 	}
-	// What a periodic entry has of it comes again with the end.
-	if provider, ok := envoy.ProviderOf(string(e.cluster)); ok && len(e.usage) > 0 && e.kind != logDownstreamPeriodic {
-		s.logged(provider, e)
-	}
-	if !edge {
-		return
-	}
-	switch e.kind {
-	case logDownstreamPeriodic:
-		if x := s.table.get(id); x != nil {
-			x.touch(now)
+	x := s.table.get(id)
+	provider, asked := envoy.ProviderOf(string(e.cluster))
+	// What a periodic entry has of usage comes again with the end.
+	if asked && len(e.usage) > 0 && e.kind != logDownstreamPeriodic {
+		if x != nil {
+			s.logged(x, provider, e)
+		} else {
+			s.late(id, provider, e)
 		}
-	case logDownstreamEnd:
-		s.end(id, e.status, now)
+	}
+	switch {
+	case x == nil:
+	case !edge:
+		s.conclude(x)
+	case e.kind == logDownstreamPeriodic:
+		x.touch(now)
+		s.passed(x, provider, e)
+	case e.kind == logDownstreamEnd:
+		s.passed(x, provider, e)
+		s.end(x, e, now)
 	}
 }
 
-// logged counts the usage that a guard found in an answer, in the words of the
-// dialect in which the answer came.
-func (s *Service) logged(provider string, e *logEntry) {
+// passed notes what the edge saw of the last attempt's answer.
+func (s *Service) passed(x *exchange, provider string, e *logEntry) {
+	n := max(e.attempts, 1)
+	t, ok := x.target(n, provider)
+	if !ok || e.status < 200 || e.status >= 400 {
+		return
+	}
+	s.reports(x, n, &t, settlement.Report{Answered: true, Bytes: e.bytes})
+}
+
+// end notes the end of a request; only the first of several entries does.
+func (s *Service) end(x *exchange, e *logEntry, now time.Time) {
+	x.mu.Lock()
+	if !x.spend.end.at.IsZero() {
+		x.mu.Unlock()
+		return
+	}
+	x.spend.end = ending{at: now, took: e.took, status: e.status, attempts: e.attempts, bytes: e.bytes, aborted: e.aborted}
+	// Usage still comes of a stream that was left to Envoy, unless its client
+	// left, too: its attempt listener logs it by itself.
+	waits := x.served == meter.Leave && e.status < 400 && !e.aborted
+	last := max(e.attempts, 1)
+	for n := 1; n <= last; n++ {
+		if n < last || !waits {
+			x.spend.tally.Add(n, settlement.Target{}, settlement.Report{Ended: true})
+		}
+	}
+	x.mu.Unlock()
+	s.table.commit(x)
+	s.meter.Ended(meter.End{Surface: x.asked.endpoint.String(), Lane: x.lane(), Status: e.status, Took: now.Sub(x.started)})
+	if !s.conclude(x) {
+		s.waiting.add(x.id, now.Add(grace))
+	}
+}
+
+// grace is how long the usage of an attempt may come after the end of its
+// request: the two are logged by different connection managers.
+const grace = time.Second
+
+// conclude settles an exchange if its end and all of its attempts' are known.
+func (s *Service) conclude(x *exchange) bool {
+	x.mu.Lock()
+	end := &x.spend.end
+	whole := !end.at.IsZero() && x.spend.tally.Ended(max(end.attempts, 1))
+	x.mu.Unlock()
+	if whole && s.table.remove(x.id) != nil {
+		s.account(x, false)
+	}
+	return whole
+}
+
+// late is usage of an exchange that is no longer open.
+func (s *Service) late(id exchangeID, provider string, e *logEntry) {
+	if s.correct(id, provider, e) {
+		return
+	}
 	if codec := table.Codec(llm.Dialect(e.dialect)); codec != nil {
 		s.used(provider, codec.DecodeUsage(e.usage))
 	}
@@ -114,28 +175,35 @@ func (s *Service) used(provider string, u *llm.Usage) {
 	})
 }
 
-// end settles an exchange; only the first of several entries does.
-func (s *Service) end(id exchangeID, status int, now time.Time) {
-	if x := s.table.remove(id); x != nil {
-		s.meter.Ended(meter.End{Surface: x.asked.endpoint.String(), Lane: x.lane(), Status: status, Took: now.Sub(x.started)})
-	}
-}
-
-// Sweep ends exchanges whose access log never came, until ctx is done.
+// Sweep settles exchanges whose last log entries never came, until ctx is done.
 func (s *Service) Sweep(ctx context.Context) {
-	t := time.NewTicker(silence / 9)
+	t := time.NewTicker(grace / 4)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			if lost := s.table.stale(s.now().Add(-silence)); len(lost) > 0 {
-				s.meter.Lost(len(lost))
-				s.log.Warn("exchanges ended without an access log", "count", len(lost))
-			}
+			s.sweep(s.now())
 		}
 	}
+}
+
+func (s *Service) sweep(now time.Time) {
+	for _, id := range s.waiting.due(now) {
+		if x := s.table.remove(id); x != nil {
+			s.account(x, false)
+		}
+	}
+	lost := s.table.stale(now.Add(-s.silence))
+	if len(lost) == 0 {
+		return
+	}
+	for _, x := range lost {
+		s.account(x, true)
+	}
+	s.meter.Lost(len(lost))
+	s.log.Warn("exchanges ended without an access log", "count", len(lost))
 }
 
 // WaitSettled waits until no exchange is open, at most for the time that

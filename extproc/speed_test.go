@@ -76,7 +76,7 @@ func speedService(tb testing.TB) *Service {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.UseCatalog(c, creds)
+	s.UseCatalog(c, creds, nil)
 	s.UseOrder(chain.CatalogOrder(c))
 	return s
 }

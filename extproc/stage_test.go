@@ -242,7 +242,7 @@ func TestACredentialThatAProviderRepeatsIsTakenOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.UseCatalog(cat, creds)
+		s.UseCatalog(cat, creds, nil)
 		c, done := attempting(t, s, ask(t, s, "sim/chat"), 1)
 		c.in <- responseHead(":status", "400", "content-type", "application/json")
 		c.in <- responsePiece(`{"error":{"message":"no such tool for sk-canary-123","type":"invalid_request_error"}}`, true)

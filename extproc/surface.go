@@ -26,6 +26,9 @@ const (
 	embeddings
 	listModels
 	oneModel
+	oneGeneration
+	report
+	credits
 	laterPath  // known, served by a later version
 	legacyPath // known, superseded
 	statePath  // known, but nothing is kept that it could ask for
@@ -51,6 +54,9 @@ var endpoints = [numEndpoints]struct {
 	embeddings:      {"embeddings", llm.Embeddings, ""},
 	listModels:      {"models", llm.OpenAI, ""},
 	oneModel:        {"model", llm.OpenAI, ""},
+	oneGeneration:   {"generation", llm.OpenAI, ""},
+	report:          {"report", llm.OpenAI, ""},
+	credits:         {"credits", llm.OpenAI, ""},
 	laterPath:       {"later", llm.OpenAI, ""},
 	legacyPath:      {"legacy", llm.OpenAI, ""},
 	statePath:       {"state", llm.OpenAI, ""},
@@ -99,9 +105,9 @@ var paths = map[string]endpoint{
 	"/v1/files":                 laterPath,
 	"/v1/realtime":              laterPath,
 	"/v1/rerank":                laterPath,
-	"/v1/credits":               laterPath,
-	"/v1/generation":            laterPath,
-	"/v1/report":                laterPath,
+	"/v1/credits":               credits,
+	"/v1/generation":            oneGeneration,
+	"/v1/report":                report,
 }
 
 // trees are path prefixes, looked at in order.
@@ -200,7 +206,7 @@ func hasPair(query []byte, pair string) bool {
 }
 
 const servedPaths = "POST /v1/chat/completions, /v1/responses, /v1/messages, /v1/messages/count_tokens, /v1/embeddings, " +
-	"/v1beta/models/{model}:generateContent, :streamGenerateContent and :countTokens, and GET /v1/models"
+	"/v1beta/models/{model}:generateContent, :streamGenerateContent and :countTokens, and GET /v1/models, /v1/generation, /v1/report and /v1/credits"
 
 // refuse is the problem of a path that is not served. Its query stays out of
 // it: Google's clients may send their key there.

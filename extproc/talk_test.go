@@ -113,7 +113,7 @@ func newTestService(t *testing.T) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.UseCatalog(c, creds)
+	s.UseCatalog(c, creds, nil)
 	s.UseOrder(chain.CatalogOrder(c))
 	return s
 }

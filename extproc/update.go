@@ -5,7 +5,8 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
-	"github.com/dragoman-gateway/dragoman/extproc/identity"
+	"github.com/dragoman-gateway/dragoman/extproc/directory"
+	"github.com/dragoman-gateway/dragoman/extproc/identity/oidc"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
@@ -15,14 +16,27 @@ type sources struct {
 	mu          sync.Mutex
 	catalog     *catalog.Catalog // guarded by mu, as is all below
 	credentials *credential.Set
+	tokens      *oidc.Verifier
 	order       chain.Order
+	directory   *directory.Snapshot
 }
 
-// UseCatalog makes new requests decide by this catalog and these credentials.
-func (s *Service) UseCatalog(c *catalog.Catalog, creds *credential.Set) {
+// UseCatalog makes new requests decide by this catalog, these credentials and
+// this verifier of its issuers' tokens, nil if it has none.
+func (s *Service) UseCatalog(c *catalog.Catalog, creds *credential.Set, tokens *oidc.Verifier) {
 	s.sources.mu.Lock()
 	defer s.sources.mu.Unlock()
-	s.sources.catalog, s.sources.credentials = c, creds
+	s.sources.catalog, s.sources.credentials, s.sources.tokens = c, creds, tokens
+	s.limit()
+	s.refresh()
+}
+
+// UseDirectory makes new requests decide by what the directory holds now.
+func (s *Service) UseDirectory(d *directory.Snapshot) {
+	s.sources.mu.Lock()
+	defer s.sources.mu.Unlock()
+	s.sources.directory = d
+	s.limit()
 	s.refresh()
 }
 
@@ -34,11 +48,21 @@ func (s *Service) UseOrder(o chain.Order) {
 	s.refresh()
 }
 
-// refresh publishes a new view. Caller must hold sources.mu.
-func (s *Service) refresh() {
+// limit hands the budgets of all sources to the ledger. Caller must hold
+// sources.mu.
+func (s *Service) limit() {
 	src := &s.sources
-	if src.catalog == nil {
+	if src.catalog == nil || s.books == nil {
 		return
 	}
-	s.view.Store(newView(src.catalog, identity.NewTable(src.catalog.Keys), src.credentials, src.order))
+	if err := s.books.Ledger.Use(LimitsOf(budgetsOf(src.catalog, src.directory), src.catalog.Store.Region())); err != nil {
+		s.log.Error("the limits stay as they were", "error", err)
+	}
+}
+
+// refresh publishes a new view. Caller must hold sources.mu.
+func (s *Service) refresh() {
+	if s.sources.catalog != nil {
+		s.view.Store(newView(&s.sources))
+	}
 }

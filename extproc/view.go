@@ -7,6 +7,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
+	"github.com/dragoman-gateway/dragoman/extproc/identity/oidc"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
@@ -16,19 +17,24 @@ import (
 type view struct {
 	catalog     *catalog.Catalog
 	keys        *identity.Table
+	tokens      *oidc.Verifier // of issuers; nil = none is trusted
 	credentials *credential.Set
-	order       chain.Order
-	ready       bool // routes have been received
-	defaults    *chain.Defaults
+	// owns are tenants' keys at providers, by tenant.
+	owns     map[string]*credential.Own
+	order    chain.Order
+	ready    bool // routes have been received
+	defaults *chain.Defaults
 	// express is, by model, the encoded chain metadata of its default chain
 	// with the first target direct.
 	express map[string][]byte
 }
 
 // newView derives what can be known ahead of requests.
-func newView(c *catalog.Catalog, keys *identity.Table, creds *credential.Set, order chain.Order) *view {
-	v := &view{catalog: c, keys: keys, credentials: creds, order: order, ready: order != nil}
-	v.defaults = chain.NewDefaults(c, order)
+func newView(src *sources) *view {
+	c := src.catalog
+	v := &view{catalog: c, credentials: src.credentials, tokens: src.tokens, order: src.order, ready: src.order != nil}
+	v.keys, v.owns = tableOf(c, src.directory), ownsOf(c, src.directory)
+	v.defaults = chain.NewDefaults(c, src.order)
 	v.express = make(map[string][]byte, len(c.Models))
 	for _, m := range c.Models {
 		if ch, ok := v.defaults.Chain(m); ok {

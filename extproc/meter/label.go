@@ -9,7 +9,7 @@ const other = "other"
 // stage's endpoints.
 var surfaceNames = []string{
 	"chat.completions", "responses", "messages", "messages.count_tokens", "generate_content", "count_tokens", "embeddings",
-	"models", "model", "later", "legacy", "state", "unknown", other,
+	"models", "model", "generation", "report", "credits", "later", "legacy", "state", "unknown", other,
 }
 
 // Lane is how much of a request passed through us.

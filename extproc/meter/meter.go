@@ -22,6 +22,7 @@ type Meter struct {
 	lost      prometheus.Counter
 
 	vectors   vectors
+	money     money
 	providers atomic.Pointer[providers]
 	open      atomic.Pointer[func() (exchanges int, held int64)]
 }
@@ -36,7 +37,7 @@ type surface struct {
 // New registers the service's metrics, for the providers of c. The error joins
 // what the registerer refused.
 func New(reg prometheus.Registerer, c *catalog.Catalog) (*Meter, error) {
-	m := &Meter{vectors: newVectors()}
+	m := &Meter{vectors: newVectors(), money: newMoney()}
 	requests := counters("requests_total", "Requests that ended: by status class, or by kind of problem where no provider was asked.", "surface", "lane", "outcome")
 	seconds := histograms("request_seconds", "Time from a request's arrival to the end of its answer.", requestBuckets, "lane")
 	entries := counters("access_log_entries_total", "Access log entries received from Envoy.", "log")
@@ -47,7 +48,7 @@ func New(reg prometheus.Registerer, c *catalog.Catalog) (*Meter, error) {
 	held := m.gauge("held_bytes", "Bytes of request bodies held for attempts.", func(_ int, held int64) float64 { return float64(held) })
 
 	var errs []error
-	for _, metric := range append(m.vectors.all(), requests, seconds, entries, m.failovers, m.orphans, m.lost, exchanges, held) {
+	for _, metric := range append(append(m.vectors.all(), m.money.all...), requests, seconds, entries, m.failovers, m.orphans, m.lost, exchanges, held) {
 		errs = append(errs, reg.Register(metric))
 	}
 	if err := errors.Join(errs...); err != nil {

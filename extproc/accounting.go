@@ -1,0 +1,202 @@
+package extproc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dragoman-gateway/dragoman/extproc/credential"
+	"github.com/dragoman-gateway/dragoman/extproc/directory"
+	"github.com/dragoman-gateway/dragoman/extproc/generation"
+	"github.com/dragoman-gateway/dragoman/extproc/generation/jsonl"
+	"github.com/dragoman-gateway/dragoman/extproc/generation/otlp"
+	"github.com/dragoman-gateway/dragoman/extproc/quota"
+	"github.com/dragoman-gateway/dragoman/extproc/quota/journal"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
+)
+
+// accounting is what a Server's Books stand on: the journal, the stores, and
+// those who work for them in the background.
+type accounting struct {
+	log       *slog.Logger
+	books     *Books
+	stores    *Stores
+	directory *directory.Directory
+	orphans   []journal.Orphan
+	alarm     *alarm
+	scratch   string // a state directory of our own making, "" = none
+}
+
+// openAccounting opens the journal and the stores that a first catalog names;
+// they stay for the process's life. changed hears of the directory's changes.
+func openAccounting(c *ServerConfig, first *catalog.Catalog, changed func(*directory.Snapshot)) (a *accounting, err error) {
+	a = &accounting{log: c.Logger, books: &Books{Estimator: quota.NewEstimator()}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	state := c.State
+	if state == "" {
+		if state, err = os.MkdirTemp("", "dragoman-state-"); err != nil {
+			return a, err
+		}
+		a.scratch = state
+	}
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return a, fmt.Errorf("the state directory: %w", err)
+	}
+	if a.books.Journal, a.orphans, err = journal.Open(filepath.Join(state, JournalFile), journal.Options{}); err != nil {
+		return a, err
+	}
+	if damage := a.books.Journal.Damage(); damage != nil {
+		a.log.Error("the journal was damaged; what is sound in it is taken over", "error", damage)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTime)
+	defer cancel()
+	if a.stores, err = OpenStores(ctx, first, StorePlaces{State: state, Env: c.Env}); err != nil {
+		return a, err
+	}
+	a.books.Reader = a.stores.Generations
+	if a.alarm, err = newAlarm(ctx, c, first); err != nil {
+		return a, err
+	}
+	a.books.Ledger = quota.NewLedger(quota.Config{
+		Store: a.stores.Quota, Journal: a.books.Journal, Wait: first.Quota.Wait, Logger: c.Logger, Crossed: a.alarm.crossed, Interval: c.LeaseInterval, Now: c.Now,
+	})
+	a.books.Ledger.Owe(a.books.Journal.Owed())
+	if err := a.openRecords(ctx, c, first); err != nil {
+		return a, err
+	}
+	err = a.openDirectory(ctx, c, &opening{first, changed})
+	return a, err
+}
+
+// openTime bounds how long stores may take to open.
+const openTime = 30 * time.Second
+
+// opening is what a directory is opened with.
+type opening struct {
+	catalog *catalog.Catalog
+	changed func(*directory.Snapshot)
+}
+
+func (a *accounting) openDirectory(ctx context.Context, c *ServerConfig, o *opening) error {
+	master, err := credential.Resolve(ctx, o.catalog.Secrets, c.Env)
+	if err != nil {
+		return err
+	}
+	var ring *directory.Keyring
+	if master.Set() {
+		if ring, err = directory.NewKeyring(master); err != nil {
+			return fmt.Errorf("secrets.key: %w", err)
+		}
+	}
+	a.directory, err = directory.Open(ctx, directory.Config{
+		Store: a.stores.Directory, Now: time.Now, Logger: c.Logger, OnChange: o.changed, Keyring: ring, Reserved: reserved(o.catalog),
+	})
+	return err
+}
+
+// reserved tells which names the catalog has.
+func reserved(c *catalog.Catalog) func(directory.Kind, string) bool {
+	taken := make(map[directory.Kind]map[string]bool)
+	note := func(kind directory.Kind, name string) {
+		if taken[kind] == nil {
+			taken[kind] = make(map[string]bool)
+		}
+		taken[kind][name] = true
+	}
+	for i := range c.Keys {
+		note(directory.KindKey, c.Keys[i].Name)
+	}
+	for i := range c.Tenants {
+		note(directory.KindTenant, c.Tenants[i].Name)
+	}
+	for i := range c.Budgets {
+		note(directory.KindBudget, c.Budgets[i].Name)
+	}
+	return func(kind directory.Kind, name string) bool { return taken[kind][name] }
+}
+
+func (a *accounting) openRecords(ctx context.Context, c *ServerConfig, first *catalog.Catalog) error {
+	g := &first.Generations
+	config := generation.Config{
+		Store: a.stores.Generations, Logger: c.Logger, Keep: g.Keep, Contents: g.Contents, OnWritten: a.books.Written,
+	}
+	if g.JSONL != "" {
+		file, err := jsonl.Open(g.JSONL, c.Hangup)
+		if err != nil {
+			return err
+		}
+		config.Exporters = append(config.Exporters, file)
+	}
+	if g.OTLP != "" {
+		headers, err := credential.Resolve(ctx, g.OTLPHeaders, c.Env)
+		if err != nil {
+			return err
+		}
+		traces, err := otlp.New(ctx, otlp.Config{Endpoint: g.OTLP, Headers: headersOf(headers), Version: c.Version, Region: first.Store.Region()})
+		if err != nil {
+			return err
+		}
+		config.Exporters = append(config.Exporters, traces)
+	}
+	a.books.Records = generation.New(config)
+	return nil
+}
+
+// headersOf reads "name: value" lines.
+func headersOf(text credential.Secret) map[string]string {
+	headers := make(map[string]string)
+	for line := range strings.Lines(text.Reveal()) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
+	return headers
+}
+
+// run works in the background until ctx is done. The ledger and the records go
+// on until requests is, so that what the last requests used is settled.
+func (a *accounting) run(ctx, requests context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() {
+		if err := a.directory.Run(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("keys and budgets are no longer followed", "error", err)
+		}
+	})
+	all.Go(func() { a.alarm.run(ctx) })
+	all.Go(func() {
+		if err := a.books.Ledger.Run(requests); err != nil {
+			a.log.Warn("the last settlements stay in the journal", "error", err)
+		}
+	})
+	all.Go(func() {
+		if err := a.books.Records.Run(requests); err != nil {
+			a.log.Warn("the last records stay in the journal", "error", err)
+		}
+	})
+}
+
+// close gives everything up. What is open in the journal stays there.
+func (a *accounting) close() error {
+	var errs []error
+	if a.stores != nil {
+		errs = append(errs, a.stores.Close())
+	}
+	if a.books.Journal != nil {
+		errs = append(errs, a.books.Journal.Close())
+	}
+	if a.scratch != "" {
+		errs = append(errs, os.RemoveAll(a.scratch))
+	}
+	return errors.Join(errs...)
+}

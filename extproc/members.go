@@ -1,0 +1,77 @@
+package extproc
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/dragoman-gateway/dragoman/extproc/credential"
+	"github.com/dragoman-gateway/dragoman/extproc/directory"
+	"github.com/dragoman-gateway/dragoman/extproc/identity"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
+)
+
+// tableOf is who the catalog and the directory know; the directory may be nil.
+func tableOf(c *catalog.Catalog, d *directory.Snapshot) *identity.Table {
+	entries := identity.Entries{Catalog: c.Keys, Tenants: c.Tenants}
+	if d != nil {
+		entries.Directory, entries.Size = accepted(d.Keys), len(d.Keys)
+		entries.Tenants = slices.Clone(c.Tenants)
+		for _, t := range d.Tenants {
+			entries.Tenants = append(entries.Tenants, t.Tenant)
+		}
+	}
+	return identity.BuildTable(entries)
+}
+
+// accepted are the keys by id, those in a rotation's grace with both secrets.
+func accepted(keys []*directory.Key) iter.Seq2[string, *catalog.Key] {
+	return func(yield func(string, *catalog.Key) bool) {
+		for _, k := range keys {
+			if !yield(k.ID, &k.Key) {
+				return
+			}
+			if k.Grace.IsZero() {
+				continue
+			}
+			former := k.Key
+			former.Hash = k.Former
+			if former.Expires.IsZero() || k.Grace.Before(former.Expires) {
+				former.Expires = k.Grace
+			}
+			if !yield(k.ID, &former) {
+				return
+			}
+		}
+	}
+}
+
+// ownsOf are the tenants' own keys at providers.
+func ownsOf(c *catalog.Catalog, d *directory.Snapshot) map[string]*credential.Own {
+	if d == nil || len(d.Own) == 0 {
+		return nil
+	}
+	keys := make(map[string]map[string]credential.Secret)
+	for _, o := range d.Own {
+		if keys[o.Tenant] == nil {
+			keys[o.Tenant] = make(map[string]credential.Secret)
+		}
+		keys[o.Tenant][o.Provider] = o.Secret
+	}
+	owns := make(map[string]*credential.Own, len(keys))
+	for tenant, k := range keys {
+		owns[tenant] = credential.NewOwn(c, k)
+	}
+	return owns
+}
+
+// budgetsOf are those of catalog and directory.
+func budgetsOf(c *catalog.Catalog, d *directory.Snapshot) []catalog.Budget {
+	if d == nil {
+		return c.Budgets
+	}
+	all := slices.Clone(c.Budgets)
+	for _, b := range d.Budgets {
+		all = append(all, b.Budget)
+	}
+	return all
+}

@@ -1,0 +1,184 @@
+package extproc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dragoman-gateway/dragoman/extproc/generation"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/quota"
+)
+
+// recordsTime bounds what a question about records may take.
+const recordsTime = 5 * time.Second
+
+// records answers a client's question about its own past: one generation, a
+// report, or what its budget still holds.
+func (r *routing) records() error {
+	b := r.s.books
+	if b == nil {
+		return r.refuse(&llm.Problem{Kind: llm.NotImplemented, Message: "This gateway keeps no records."})
+	}
+	if m := string(r.head.method); m != "GET" && m != "HEAD" {
+		return r.refuse(&llm.Problem{Kind: llm.MethodNotAllowed, Message: "Use GET for " + r.asked.endpoint.String() + "."})
+	}
+	ctx, cancel := context.WithTimeout(r.st.Context(), recordsTime)
+	defer cancel()
+	_, text, _ := bytes.Cut(r.head.path, []byte("?"))
+	query, err := url.ParseQuery(string(text))
+	if err != nil {
+		return r.refuse(&llm.Problem{Kind: llm.InvalidRequest, Message: "The query cannot be read; escape what is not a letter or digit."})
+	}
+	var body []byte
+	var p *llm.Problem
+	switch r.asked.endpoint {
+	case oneGeneration:
+		body, p = r.generation(ctx, query)
+	case report:
+		body, p = r.report(ctx, query)
+	default:
+		body, p = r.credits(ctx)
+	}
+	if p != nil {
+		return r.refuse(p)
+	}
+	r.s.meter.Answered(r.asked.endpoint.String())
+	return r.immediate(200, body, nil)
+}
+
+// whose is whose records the client may see: its tenant's, else its key's.
+func (r *routing) whose() generation.View {
+	switch {
+	case r.key == nil:
+		return generation.View{All: true} // open: everybody is the operator
+	case r.key.Tenant != "":
+		return generation.View{Tenant: r.key.Tenant}
+	default:
+		return generation.View{Key: r.key.Name, KeyID: r.key.ID}
+	}
+}
+
+func (r *routing) generation(ctx context.Context, query url.Values) ([]byte, *llm.Problem) {
+	id, err := generation.ParseID(query.Get("id"))
+	if err != nil {
+		return nil, &llm.Problem{Kind: llm.InvalidRequest, Param: "id", Message: "id must be " + err.Error() + ", as in the header x-dragoman-generation."}
+	}
+	record, err := r.s.books.Records.Get(ctx, id, r.whose())
+	if err != nil {
+		return nil, recordsProblem(err)
+	}
+	return generation.GenerationJSON(record), nil
+}
+
+func recordsProblem(err error) *llm.Problem {
+	if errors.Is(err, generation.ErrNotFound) {
+		return &llm.Problem{Kind: llm.NotFound, Param: "id", Message: "No such generation. It is kept from the end of its answer on."}
+	}
+	return &llm.Problem{Kind: llm.Overloaded, RetryAfter: time.Second, Message: "The records cannot be read at the moment.", Cause: err}
+}
+
+// maxReport is the longest time that a report is about.
+const maxReport = 366 * 24 * time.Hour
+
+func (r *routing) report(ctx context.Context, query url.Values) ([]byte, *llm.Problem) {
+	f := generation.Filter{
+		View: r.whose(), Model: query.Get("model"), Provider: query.Get("provider"), User: query.Get("user_id"),
+		EachTag: query.Get("tags_match") == "all",
+	}
+	if tags := query.Get("tags"); tags != "" {
+		f.Tags = strings.Split(tags, ",")
+	}
+	var p *llm.Problem
+	if f.From, p = day(query, "start_date", r.started.UTC().Truncate(generation.Day).AddDate(0, 0, -29)); p != nil {
+		return nil, p
+	}
+	if f.To, p = day(query, "end_date", r.started); p != nil {
+		return nil, p
+	}
+	f.To = f.To.Truncate(generation.Day).Add(generation.Day) // the day itself counts
+	if f.To.Sub(f.From) > maxReport || f.To.Before(f.From) {
+		return nil, &llm.Problem{Kind: llm.InvalidRequest, Param: "start_date", Message: "start_date must be before end_date, and a year at most."}
+	}
+	switch credential := query.Get("credential_type"); credential {
+	case "":
+	case "byok", "system":
+		f.Own = llm.Some(credential == "byok")
+	default:
+		return nil, &llm.Problem{Kind: llm.InvalidRequest, Param: "credential_type", Message: `credential_type must be "byok" or "system".`}
+	}
+	g, p := grouping(query)
+	if p != nil {
+		return nil, p
+	}
+	rows, err := r.s.books.Reader.Report(ctx, f, g)
+	if err != nil {
+		return nil, recordsProblem(err)
+	}
+	return generation.ReportJSON(rows, g), nil
+}
+
+// groupings are the words of group_by, and "day" for none.
+var groupings = map[string]generation.Dimension{
+	"": generation.ByNothing, "day": generation.ByNothing, "user": generation.ByUser, "model": generation.ByModel, "tag": generation.ByTag,
+	"provider": generation.ByProvider, "credential_type": generation.ByCredential, "api_key_name": generation.ByKey,
+}
+
+func grouping(query url.Values) (g generation.Grouping, p *llm.Problem) {
+	by, known := groupings[query.Get("group_by")]
+	part := query.Get("date_part")
+	if !known || !slices.Contains([]string{"", "day", "hour"}, part) {
+		return g, &llm.Problem{
+			Kind: llm.InvalidRequest, Param: "group_by",
+			Message: `group_by must be "day", "user", "model", "tag", "provider", "credential_type" or "api_key_name", and date_part "day" or "hour".`,
+		}
+	}
+	g.By = by
+	switch {
+	case part == "hour":
+		g.Per = generation.Hour
+	case part == "day" || by == generation.ByNothing:
+		g.Per = generation.Day
+	}
+	return g, nil
+}
+
+func day(query url.Values, name string, absent time.Time) (time.Time, *llm.Problem) {
+	text := query.Get(name)
+	if text == "" {
+		return absent, nil
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return t, &llm.Problem{Kind: llm.InvalidRequest, Param: name, Message: name + " must be a day such as 2026-01-31."}
+	}
+	return t, nil
+}
+
+// credits is what the budget that ends first still holds.
+func (r *routing) credits(ctx context.Context) ([]byte, *llm.Problem) {
+	b := r.s.books
+	total, err := generation.Total(ctx, b.Reader, generation.Filter{View: r.whose()})
+	if err != nil {
+		return nil, recordsProblem(err)
+	}
+	subject := r.subject(nil)
+	accounts, err := b.Ledger.Accounts(&subject, "")
+	if err != nil {
+		return nil, recordsProblem(err)
+	}
+	left, limited := quota.Amount(0), false
+	for _, s := range b.Ledger.Standing(accounts, nil) {
+		if s.Unit == quota.Money && (!limited || s.Remaining < left) {
+			left, limited = s.Remaining, true
+		}
+	}
+	if !limited {
+		return nil, &llm.Problem{Kind: llm.NotFound, Code: "no_budget", Message: "No budget in money holds for this key, so there is no balance."}
+	}
+	return generation.CreditsJSON(llm.NanoUSD(max(left, 0)), total.Cost), nil
+}

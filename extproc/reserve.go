@@ -1,0 +1,150 @@
+package extproc
+
+import (
+	"context"
+	"slices"
+
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/quota"
+	"github.com/dragoman-gateway/dragoman/extproc/quota/journal"
+)
+
+// reserve sets aside what the request will cost at most, as far as can be told,
+// and journals it before any provider hears of it.
+func (r *routing) reserve(ctx context.Context, x *exchange) *llm.Problem {
+	b := r.s.books
+	if b == nil {
+		return nil
+	}
+	sp := &x.spend
+	sp.subject = r.subject(x.envelope.Options.Tags)
+	accounts, err := b.Ledger.Accounts(&sp.subject, x.model)
+	if err != nil {
+		return &llm.Problem{Kind: llm.Internal, Message: "More limits apply to this request than the gateway can count; the operator must merge some.", Cause: err}
+	}
+	if accounts.Counts(quota.Money) {
+		if p := r.pricedOnly(x); p != nil {
+			return p
+		}
+	}
+	sp.prompt = x.prompt()
+	sp.estimate = b.estimate(x)
+	refusal := b.Ledger.Reserve(ctx, accounts, &sp.estimate, &sp.reserved)
+	if accounts.Len() > 0 {
+		r.limits = r.limitHeaders(x, b.Ledger.Standing(accounts, nil))
+	}
+	if refusal != nil {
+		r.s.meter.Limited(refusal.Unit.String())
+		return refusal.Problem()
+	}
+	var charges [quota.MaxCharges]quota.Charge
+	var note [journal.MaxNote]byte
+	sp.slot, err = b.Journal.Begin(&journal.Entry{
+		ID: x.id, Started: x.started, Charges: sp.reserved.Charges(charges[:0]), Note: x.note(note[:0]),
+	})
+	if err != nil {
+		sp.reserved.Settle(&quota.Amounts{})
+		r.s.log.Warn("the journal takes no more exchanges", "error", err)
+		return full()
+	}
+	return nil
+}
+
+// unreserve gives a reservation back whose request goes nowhere.
+func (r *routing) unreserve(x *exchange) {
+	if b := r.s.books; b != nil {
+		x.spend.reserved.Settle(&quota.Amounts{})
+		if err := x.spend.slot.Settle(nil, nil); err == nil {
+			x.spend.slot.Recorded()
+		}
+	}
+}
+
+// subject is who asks, as limits see it. A client's own tags count beside those
+// of its key.
+func (r *routing) subject(tags []string) (s quota.Subject) {
+	if r.key != nil {
+		s.Key, s.Tenant, s.Tags = r.key.Name, r.key.Tenant, r.key.Tags
+	}
+	if len(tags) > 0 {
+		s.Tags = slices.Concat(s.Tags, tags)
+		slices.Sort(s.Tags)
+		s.Tags = slices.Compact(s.Tags)
+	}
+	return s
+}
+
+// pricedOnly passes over targets whose price nobody knows, for a request whose
+// money is counted: what they cost could not be told.
+func (r *routing) pricedOnly(x *exchange) *llm.Problem {
+	unpriced := func(t chain.Target) bool {
+		_, known := t.Prices.Bound(1, 1)
+		return !known && !t.Own
+	}
+	if !slices.ContainsFunc(x.chain.Targets, unpriced) {
+		return nil
+	}
+	first := x.chain.Targets[0]
+	kept := make([]chain.Target, 0, len(x.chain.Targets))
+	for _, t := range x.chain.Targets {
+		if !unpriced(t) {
+			kept = append(kept, t)
+			continue
+		}
+		skip := chain.Skip{Provider: t.Provider.Name, Model: t.Model.Name, Why: "price"}
+		if !slices.Contains(x.chain.Skipped, skip) {
+			x.chain.Skipped = append(slices.Clip(x.chain.Skipped), skip)
+		}
+	}
+	if len(kept) == 0 {
+		return &llm.Problem{
+			Kind: llm.QuotaExceeded, Code: "price_unknown", Param: "model",
+			Message: "A budget counts the money of this request, and nobody knows what " + x.model + " costs; the operator must give it prices in the catalog.",
+		}
+	}
+	x.chain.Targets, x.chain.Override = kept, true
+	if x.express && !kept[0].Is(first) {
+		x.express, x.direct, x.expressHeaders = false, direct{}, nil
+	}
+	return nil
+}
+
+// estimate is what the request will use at most, as far as can be told.
+func (b *Books) estimate(x *exchange) (est quota.Amounts) {
+	est[quota.Requests], est[quota.Concurrent] = 1, 1
+	if x.asked.endpoint.counts() {
+		return est
+	}
+	input, output := b.Estimator.Estimate(&x.spend.prompt)
+	if x.asked.endpoint == embeddings {
+		output = 0
+	}
+	output *= quota.Amount(max(1, x.envelope.N))
+	est[quota.Input], est[quota.Output], est[quota.Tokens] = input, output, input+output
+	for i := range x.chain.Targets {
+		if t := &x.chain.Targets[i]; !t.Own {
+			cost, _ := t.Prices.Bound(llm.Tokens(input), llm.Tokens(output))
+			est[quota.Money] = max(est[quota.Money], quota.Amount(cost))
+		}
+	}
+	return est
+}
+
+// prompt is what is known of the request's size.
+func (e *exchange) prompt() quota.Prompt {
+	p := quota.Prompt{Dialect: e.codec.Name, Model: e.model, Bytes: int(e.size), MaxOutput: quota.Amount(e.envelope.MaxTokens)}
+	if e.envelope.Needs&media != 0 {
+		if body, ok := e.pristine(); ok {
+			p.Bytes, p.Media = e.textOf(body)
+		}
+	}
+	for i := range e.chain.Targets {
+		t := &e.chain.Targets[i]
+		p.OutputLimit, p.Context = max(p.OutputLimit, quota.Amount(t.Output)), max(p.Context, quota.Amount(t.Context))
+	}
+	return p
+}
+
+// media are needs of which a request's size says nothing in tokens.
+const media = llm.NeedImages | llm.NeedFiles | llm.NeedAudio | llm.NeedVideo

@@ -1,0 +1,199 @@
+package extproc
+
+import (
+	"time"
+
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/meter"
+	"github.com/dragoman-gateway/dragoman/extproc/quota"
+	"github.com/dragoman-gateway/dragoman/extproc/quota/journal"
+	"github.com/dragoman-gateway/dragoman/extproc/settlement"
+)
+
+// spending is what an exchange may spend, and what it has spent. The
+// exchange's lock guards it once the exchange is registered.
+type spending struct {
+	subject  quota.Subject
+	prompt   quota.Prompt
+	estimate quota.Amounts
+	reserved quota.Reservation
+	slot     journal.Slot
+	tally    settlement.Tally
+	end      ending
+	finish   llm.FinishReason
+	first    time.Duration // to the first content event
+	charged  quota.Amounts // what it was settled as
+	settled  bool
+}
+
+// ending is what the edge's last log entry says of an exchange.
+type ending struct {
+	at       time.Time // zero: it has not come
+	took     time.Duration
+	status   int
+	attempts int
+	bytes    int64
+	aborted  bool // the client left
+}
+
+// reports counts what is known of an attempt; n is its number.
+func (s *Service) reports(x *exchange, n int, t *chain.Target, r settlement.Report) {
+	x.mu.Lock()
+	whole := x.spend.tally.Add(n, settled(t), r)
+	x.mu.Unlock()
+	if whole {
+		s.used(t.Provider.Name, r.Usage)
+	}
+}
+
+// began notes that the client has its first content.
+func (e *exchange) began(now time.Time) {
+	e.mu.Lock()
+	e.spend.first = now.Sub(e.started)
+	e.mu.Unlock()
+}
+
+func settled(t *chain.Target) settlement.Target {
+	return settlement.Target{Provider: t.Provider.Name, Model: t.Model.Name, ID: t.ID, Prices: t.Prices, Own: t.Own}
+}
+
+// logged counts the usage that a guard found in an answer, in the words of the
+// dialect in which the answer came. attempt is its number.
+func (s *Service) logged(x *exchange, provider string, e *logEntry) {
+	codec := table.Codec(llm.Dialect(e.dialect))
+	if codec == nil {
+		return
+	}
+	u := codec.DecodeUsage(e.usage)
+	if u == nil {
+		return
+	}
+	n := max(e.attempt, 1) // at the edge only an express attempt's guard finds any
+	t, ok := x.target(n, provider)
+	if !ok {
+		s.used(provider, u)
+		return
+	}
+	// A whole answer ends with its usage; of one whose client left, the guard
+	// has at most what its beginning said.
+	s.reports(x, n, &t, settlement.Report{Usage: u, Whole: !e.aborted, Answered: true, Bytes: e.bytes})
+}
+
+// guess is what an attempt used that nobody counted: the input as it was
+// estimated, and as much output as its bytes make.
+func (s *Service) guess(x *exchange) settlement.Guess {
+	shape := settlement.Shape{Dialect: x.codec.Name, Stream: x.envelope.Stream}
+	return func(_ *settlement.Target, said llm.Usage, bytes int64) llm.Usage {
+		if !said.Input.Set() {
+			said.Input = llm.Some(llm.Tokens(x.spend.estimate[quota.Input]))
+		}
+		if x.asked.endpoint != embeddings && !x.asked.endpoint.counts() {
+			said.Output = llm.Some(max(said.Output.Or(0), s.books.ratios.Output(shape, bytes)))
+		}
+		return said
+	}
+}
+
+// learn lets later estimates know of an exchange whose usage is known.
+func (s *Service) learn(x *exchange, lines []settlement.Line) {
+	if len(lines) != 1 || lines[0].Estimated || !lines[0].Usage.Known() || x.spend.end.aborted {
+		return
+	}
+	u := &lines[0].Usage
+	s.books.ratios.Learn(settlement.Shape{Dialect: x.codec.Name, Stream: x.envelope.Stream}, x.spend.end.bytes, u.Output.Or(0))
+	s.books.Estimator.Learn(x.started, &x.spend.prompt, x.spend.charged)
+}
+
+// amounts is a bill as limits count it.
+func amounts(total *settlement.Total) (a quota.Amounts) {
+	a[quota.Requests] = 1
+	a[quota.Input], a[quota.Output] = quota.Amount(total.Usage.Input.Or(0)), quota.Amount(total.Usage.Output.Or(0))
+	a[quota.Tokens] = a[quota.Input] + a[quota.Output]
+	a[quota.Money] = quota.Amount(total.Cost)
+	return a
+}
+
+// account ends the exchange's accounts. unobserved: its end was never seen, so
+// that it stands at the greater of what was seen and what was reserved.
+func (s *Service) account(x *exchange, unobserved bool) {
+	b := s.books
+	if b == nil {
+		return
+	}
+	x.mu.Lock()
+	sp := &x.spend
+	if sp.settled {
+		x.mu.Unlock()
+		return
+	}
+	sp.settled = true
+	lines := sp.tally.Lines(s.guess(x))
+	total := settlement.Sum(lines)
+	sp.charged = amounts(&total)
+	if unobserved {
+		total.Estimated = true
+		for u := range sp.charged {
+			if quota.Unit(u) != quota.Concurrent {
+				sp.charged[u] = max(sp.charged[u], sp.estimate[u])
+			}
+		}
+		total.Cost = max(total.Cost, llm.NanoUSD(sp.charged[quota.Money]))
+	}
+	s.learn(x, lines)
+	record := s.record(x, lines, &total)
+	record.Unobserved = unobserved
+	var charges [quota.MaxCharges]quota.Charge
+	var note [journal.MaxNote]byte
+	b.unwritten.add(x.id, sp.slot)
+	sp.reserved.Settle(&sp.charged) // before the journal does: Reservation.Settle says why
+	if err := sp.slot.Settle(sp.reserved.Settled(charges[:0], &sp.charged), appendNote(note[:0], record)); err != nil {
+		s.log.Error("an exchange was not settled in the journal", "error", err)
+	}
+	x.mu.Unlock()
+	s.meter.Settled(meter.Bill{Cost: total.Cost, Estimated: total.Estimated, Unobserved: unobserved, Unpriced: !total.Priced})
+	b.Records.Add(record)
+	if total.Estimated || unobserved {
+		b.corrigible.keep(x, s.now())
+	}
+}
+
+// correct sets an exchange right that was settled by estimate, once, when what
+// it really used is known after all.
+// It tells whether the exchange was one.
+func (s *Service) correct(id exchangeID, provider string, e *logEntry) bool {
+	b := s.books
+	if b == nil {
+		return false
+	}
+	x := b.corrigible.take(id)
+	if x == nil {
+		return false
+	}
+	s.logged(x, provider, e)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	lines := x.spend.tally.Lines(s.guess(x))
+	total := settlement.Sum(lines)
+	now := amounts(&total)
+	delta := now
+	for u := range delta {
+		delta[u] -= x.spend.charged[u]
+	}
+	x.spend.charged = now
+	owed := x.spend.reserved.Charges(nil)
+	for i := range owed {
+		owed[i].Amount = delta[owed[i].Unit]
+	}
+	b.Ledger.Owe(owed)
+	if err := b.Journal.Correct(x.id, owed); err != nil {
+		s.log.Error("a correction was not journalled; the exchange stays as it was estimated", "error", err)
+		return true
+	}
+	record := s.record(x, lines, &total)
+	record.Corrected = true
+	b.Records.Add(record)
+	s.meter.Corrected()
+	return true
+}
