@@ -18,6 +18,7 @@ type extprocCommand struct {
 	Listen  string `help:"Where Envoy connects: unix:PATH or host:port." default:"${extproc_socket}" env:"DRAGOMAN_EXTPROC_LISTEN"`
 	Xds     string `help:"The xds process, unix:PATH or host:port." default:"${xds_socket}" env:"DRAGOMAN_XDS"`
 	Static  bool   `help:"Without xds: the order of targets is the catalog's. For 'dragoman envoy static'."`
+	State   string `help:"Directory for the journal of spend and for what no Redis keeps, one for each process. Without it both end with the process." placeholder:"DIR" env:"DRAGOMAN_STATE"`
 	Admin   string `help:"Where health and metrics are served, host:port. Not on loopback, /metrics wants the token in $$DRAGOMAN_ADMIN_TOKEN." default:"127.0.0.1:9911" env:"DRAGOMAN_ADMIN"`
 }
 
@@ -44,16 +45,19 @@ func (c *extprocCommand) start(ctx context.Context, parts *errgroup.Group, in su
 	parts.Go(func() error { feed.stop(); return nil })
 	metrics := registry()
 	extproc.Tune()
-	server, err := extproc.NewServer(extproc.ServerConfig{Logger: in.log, Metrics: metrics, Env: in.streams.env, XDS: c.order()}, feed.first)
+	server, err := extproc.NewServer(extproc.ServerConfig{Logger: in.log, Metrics: metrics, Env: in.streams.env, XDS: c.order(), State: c.State, Version: version()}, feed.first)
 	if err != nil {
 		return err
+	}
+	if c.State == "" && len(feed.first.Budgets) > 0 {
+		in.log.Warn("without --state, what is not settled when this process is killed is lost", "budgets", len(feed.first.Budgets))
 	}
 	changes.begin(feed.first, server.Use)
 	el, err := listen(place{c.Listen, "--listen"})
 	if err != nil {
 		return err
 	}
-	al, err := listenAdmin(c.Admin, in, admin.Config{Metrics: metrics, Unready: func() []string {
+	al, err := listenAdmin(adminPlace{c.Admin, c.State}, in, admin.Config{Metrics: metrics, API: managed(server, changes.now, in.log), Unready: func() []string {
 		if why := server.Unready(); why != "" {
 			return []string{"extproc: " + why}
 		}

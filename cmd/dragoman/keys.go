@@ -1,35 +1,155 @@
 package main
 
 import (
-	"crypto/rand"
+	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
-	"github.com/dragoman-gateway/dragoman/extproc/identity"
+	"github.com/dragoman-gateway/dragoman/extproc/directory"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
 type keysCommand struct {
-	Create keysCreateCommand `cmd:"" help:"Make a key. It is printed once, with the line that lets it in."`
+	Create keysCreateCommand `cmd:"" help:"Make a key. It is printed once, with the line that lets it in where no store is given."`
+	List   keysListCommand   `cmd:"" help:"List the store's keys."`
+	Revoke keysRevokeCommand `cmd:"" help:"End a key of the store. Every replica refuses it within two seconds."`
+	Rotate keysRotateCommand `cmd:"" help:"Give a key of the store a new secret, which is printed once."`
 }
 
 type keysCreateCommand struct {
-	Name string `arg:"" help:"What to call the key in the catalog, logs and metrics." default:"default"`
+	Name        string   `arg:"" help:"What to call the key in the catalog, logs and metrics." default:"default"`
+	Tenant      string   `help:"The tenant that it belongs to." placeholder:"NAME"`
+	Tag         []string `help:"A tag of all its requests; may be repeated." placeholder:"TAG"`
+	Model       []string `help:"A model that it may use, * stands for any text; may be repeated. Without it: all." placeholder:"GLOB"`
+	Expires     string   `help:"When it ends: a day (2027-01-31), a time (2027-01-31T08:00:00Z) or in how long (720h)." placeholder:"WHEN"`
+	Budget      string   `help:"What it may use: an amount per minute, hour, day, week, month or total." placeholder:"$20/month"`
+	State       string   `help:"Keep the key in this state directory's store, which a gateway that runs there follows." placeholder:"DIR" env:"DRAGOMAN_STATE"`
+	Catalog     string   `help:"Keep the key in the store that this catalog names (store.redis)." placeholder:"FILE" env:"DRAGOMAN_CATALOG"`
+	CatalogLine bool     `help:"Print the line for the catalog even where a store is given." aliases:"print"`
 }
 
-// Run prints a key and its catalog line.
-func (c *keysCreateCommand) Run(s streams) error {
-	key, hash, err := identity.Generate(rand.Reader)
+// Run makes a key in the store, or prints a key and its catalog line.
+func (c *keysCreateCommand) Run(ctx context.Context, s streams) error {
+	key, err := c.key(time.Now())
 	if err != nil {
 		return err
 	}
-	line := identity.CatalogLine(c.Name, hash)
-	// The catalog itself judges the name.
-	const nowhere = "http://127.0.0.1:1"
-	try := catalog.Demo(catalog.DemoAddresses{Alpha: nowhere, Beta: nowhere, Gamma: nowhere, Delta: nowhere})
-	try.Data = append(try.Data, "keys:\n  "+line+"\n"...)
-	if _, err := catalog.Parse(try); err != nil {
-		return fmt.Errorf("%q is no name for a key; write 1 to 63 letters, digits and . _ -, a letter or digit first", c.Name)
+	var budget *catalog.Budget
+	if c.Budget != "" {
+		if budget, err = keyBudget(c.Name, c.Budget); err != nil {
+			return err
+		}
 	}
-	_, err = fmt.Fprintf(s.out, "The key, shown this once:\n  %s\nClients send it as Authorization: Bearer, x-api-key, api-key or x-goog-api-key.\n\nAdd to dragoman.yaml, below keys: if it has that already:\nkeys:\n  %s\n", key.Reveal(), line)
+	where := keyStore{state: c.State, catalog: c.Catalog}
+	if !c.CatalogLine {
+		if err := where.read(s); err != nil {
+			return err
+		}
+	}
+	if c.CatalogLine || !where.named() {
+		return printLine(s, key, budget)
+	}
+	return where.with(ctx, s, func(d *directory.Directory) error { return c.create(ctx, s, d, keyPlan{key, budget}) })
+}
+
+// keyPlan is a key to be made and its budget, nil if it has none.
+type keyPlan struct {
+	key    catalog.Key
+	budget *catalog.Budget
+}
+
+// create writes the budget first, so that the key is never without it.
+func (c *keysCreateCommand) create(ctx context.Context, s streams, d *directory.Directory, p keyPlan) error {
+	by := directory.By{Who: keysWho}
+	if old, err := d.FindKey(ctx, p.key.Name); err == nil && old.Name == p.key.Name && old.Revoked.IsZero() {
+		return fmt.Errorf("there is a key %s already; rotate it, or revoke it first", old.Name)
+	}
+	if p.budget != nil {
+		if _, err := d.PutBudget(ctx, by, *p.budget); err != nil {
+			return err
+		}
+	}
+	k, secret, err := d.CreateKey(ctx, by, p.key)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "The key %s (%s), shown this once:\n  %s\nClients send it as Authorization: Bearer, x-api-key, api-key or x-goog-api-key.\n", k.Name, k.ID, secret.Reveal())
 	return err
+}
+
+// key reads the flags as the catalog does.
+func (c *keysCreateCommand) key(now time.Time) (catalog.Key, error) {
+	expires, err := ending(c.Expires, now)
+	if err != nil {
+		return catalog.Key{}, err
+	}
+	plain := catalog.Key{Name: c.Name, Tenant: c.Tenant, Models: c.Model, Tags: c.Tag, Expires: expires}
+	key, err := catalog.ParseKey(plain.JSON())
+	return key, flagErrors(err, c.Name)
+}
+
+// flagErrors are the catalog's, of fields that are flags here.
+func flagErrors(err error, name string) error {
+	fields, ok := err.(catalog.Errors) //nolint:errorlint // the catalog returns nothing else
+	if !ok {
+		return err
+	}
+	lines := make([]string, len(fields))
+	for i, f := range fields {
+		field, _, _ := strings.Cut(f.Field, "[")
+		switch field {
+		case "name":
+			return fmt.Errorf("%q is no name for a key; write 1 to 63 letters, digits and . _ -, a letter or digit first", name)
+		case "tags", "models":
+			field = strings.TrimSuffix(field, "s")
+		}
+		lines[i] = "--" + field + ": " + f.Message
+	}
+	return fmt.Errorf("%s", strings.Join(lines, "\n"))
+}
+
+// ending reads when a key ends.
+func ending(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if in, err := time.ParseDuration(text); err == nil && in > 0 {
+		return now.Add(in).UTC().Truncate(time.Second), nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.Parse(layout, text); err == nil {
+			if !at.After(now) {
+				return time.Time{}, fmt.Errorf("--expires %s is over; write a time to come", text)
+			}
+			return at.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--expires %q is no time; write 2027-01-31, 2027-01-31T08:00:00Z or a duration such as 720h", text)
+}
+
+// keyBudget reads an amount per period: $20/month, 2M tokens/day, 100
+// requests/minute.
+func keyBudget(key, text string) (*catalog.Budget, error) {
+	const right = "write such as $20/month, 2M tokens/day or 100 requests/minute"
+	amount, per, ok := strings.Cut(text, "/")
+	words := strings.Fields(amount)
+	unit := catalog.UnitMoney
+	if len(words) == 2 {
+		unit = words[1]
+	}
+	if !ok || len(words) != 1 && len(words) != 2 || (len(words) == 1) != strings.HasPrefix(amount, "$") || !slices.Contains(catalog.BudgetUnits(), unit) {
+		return nil, fmt.Errorf("--budget %q is no amount and period; %s", text, right)
+	}
+	body, err := json.Marshal(map[string]any{"name": "key-" + key, "keys": []string{key}, "per": strings.TrimSpace(per), unit: words[0]})
+	if err != nil {
+		return nil, err
+	}
+	b, err := catalog.ParseBudget(body)
+	if fields, wrong := err.(catalog.Errors); wrong { //nolint:errorlint // the catalog returns nothing else
+		return nil, fmt.Errorf("--budget %q: %s %s; %s", text, fields[0].Field, fields[0].Message, right)
+	}
+	return &b, err
 }

@@ -34,7 +34,8 @@ type commands struct {
 	Xds     xdsCommand     `cmd:"" help:"Serve Envoy's configuration (ADS)."`
 	Check   checkCommand   `cmd:"" help:"Report every error of a catalog, with line and field."`
 	Envoy   envoyCommand   `cmd:"" help:"Print Envoy configuration."`
-	Keys    keysCommand    `cmd:"" help:"Make client keys."`
+	Keys    keysCommand    `cmd:"" help:"Make, list, rotate and revoke client keys."`
+	Usage   usageCommand   `cmd:"" help:"Sum up what was used and what it cost."`
 	Models  modelsCommand  `cmd:"" help:"List the models that are served."`
 	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of dragoman.yaml, for editors."`
 	Sim     simCommand     `cmd:"" help:"Serve simulated providers that break on request."`

@@ -13,7 +13,6 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/admin"
-	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/xds"
 )
 
@@ -36,7 +35,7 @@ func supervise(ctx context.Context, setup func(ctx context.Context, parts *errgr
 	return errors.Join(err, parts.Wait())
 }
 
-// adminToken names the environment variable with the token for /metrics. It is
+// adminToken names the environment variable with the token of the admin API. It is
 // no flag: other users of the machine can read command lines.
 const adminToken = "DRAGOMAN_ADMIN_TOKEN" //nolint:gosec // a name
 
@@ -46,19 +45,26 @@ type adminListener struct {
 	config admin.Config
 }
 
-// listenAdmin opens it. c holds what is served beside the token's part.
-func listenAdmin(address string, in surroundings, c admin.Config) (*adminListener, error) {
-	l, err := listen(place{address, "--admin"})
+// listenAdmin opens it. c holds what is served beside the token's part; state
+// is where a token may be kept, "" = nowhere.
+func listenAdmin(at adminPlace, in surroundings, c admin.Config) (*adminListener, error) {
+	token, err := adminSecret(at.state, in)
 	if err != nil {
 		return nil, err
 	}
-	token, _ := in.streams.env(adminToken)
-	c.Token, c.Loopback = credential.NewSecret(token), isLoopback(l.Addr().String())
-	if !c.Loopback && token == "" {
+	l, err := listen(place{at.address, "--admin"})
+	if err != nil {
+		return nil, err
+	}
+	c.Token, c.Loopback = token, isLoopback(l.Addr().String())
+	if !c.Loopback && !token.Set() {
 		in.log.Warn("/metrics is closed: it is not on loopback, and no token is set", "address", l.Addr(), "variable", adminToken)
 	}
 	return &adminListener{l, c}, nil
 }
+
+// adminPlace is where an admin listener is, and the state directory beside it.
+type adminPlace struct{ address, state string }
 
 func (a *adminListener) serve(ctx context.Context) error {
 	return serveHTTP(ctx, admin.Server(admin.Handler(a.config)), a.Listener)

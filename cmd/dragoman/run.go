@@ -19,6 +19,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/envoy/process"
 	"github.com/dragoman-gateway/dragoman/extproc"
 	"github.com/dragoman-gateway/dragoman/extproc/admin"
+	"github.com/dragoman-gateway/dragoman/extproc/quota/journal"
 	"github.com/dragoman-gateway/dragoman/xds"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 	"github.com/dragoman-gateway/dragoman/xds/resource"
@@ -56,7 +57,11 @@ func (c *runCommand) Run(ctx context.Context, log *slog.Logger, s streams) error
 	if from.fleet != nil {
 		defer from.fleet.Close() //nolint:errcheck // nothing follows
 	}
-	g := &gateway{command: c, streams: s, envoyPath: path, from: from, edge: edge{flag: c.Listen}}
+	state, err := stateDir(c.State, s)
+	if err != nil {
+		return err
+	}
+	g := &gateway{command: c, streams: s, envoyPath: path, from: from, edge: edge{flag: c.Listen}, state: state}
 	g.log = slog.New(&calm{Handler: log.Handler(), ending: &g.ending})
 	g.changes = newFollower(g.log)
 	return g.run(ctx)
@@ -77,6 +82,7 @@ type gateway struct {
 	first   *catalog.Catalog
 	reload  func()
 	sockets string
+	state   string
 	proc    *extproc.Server
 	control *xds.Server
 	envoy   *process.Process
@@ -120,7 +126,12 @@ func (g *gateway) start(ctx context.Context, parts *errgroup.Group) error {
 		return err
 	}
 	extproc.Tune()
-	g.proc, err = extproc.NewServer(extproc.ServerConfig{Logger: g.log, Metrics: metrics, Env: g.streams.env, XDS: g.socket("xds")}, g.first)
+	g.proc, err = extproc.NewServer(extproc.ServerConfig{
+		Logger: g.log, Metrics: metrics, Env: g.streams.env, XDS: g.socket("xds"), State: g.state, Version: version(),
+	}, g.first)
+	if used := (*journal.InUseError)(nil); errors.As(err, &used) {
+		return fmt.Errorf("%w; a second gateway needs a state directory of its own: --state", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -133,7 +144,9 @@ func (g *gateway) start(ctx context.Context, parts *errgroup.Group) error {
 		open = append(open, l)
 	}
 	in := surroundings{log: g.log, streams: g.streams}
-	if g.admin, err = listenAdmin(g.command.Admin, in, admin.Config{Unready: g.unready, Metrics: metrics, Extra: g.simulated()}); err != nil {
+	if g.admin, err = listenAdmin(adminPlace{g.command.Admin, g.state}, in, admin.Config{
+		Unready: g.unready, Metrics: metrics, Extra: g.simulated(), API: managed(g.proc, g.changes.now, g.log),
+	}); err != nil {
 		return errors.Join(err, closeAll(open))
 	}
 	parts.Go(func() error { return g.proc.Serve(ctx, open[0]) })

@@ -12,12 +12,16 @@ type versionCommand struct{}
 
 // Run prints the version.
 func (c *versionCommand) Run(s streams) error {
-	version := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
-	_, err := fmt.Fprintf(s.out, "dragoman %s, measured against Envoy %s\n", version, envoy.Version)
+	_, err := fmt.Fprintf(s.out, "dragoman %s, measured against Envoy %s\n", version(), envoy.Version)
 	return err
+}
+
+// version is this program's.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
 }
 
 type schemaCommand struct{}

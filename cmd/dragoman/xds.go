@@ -55,7 +55,7 @@ func (c *xdsCommand) start(ctx context.Context, parts *errgroup.Group, in surrou
 	if err != nil {
 		return err
 	}
-	al, err := listenAdmin(c.Admin, in, admin.Config{Unready: func() []string { return unready(control) }, Metrics: metrics})
+	al, err := listenAdmin(adminPlace{address: c.Admin}, in, admin.Config{Unready: func() []string { return unready(control) }, Metrics: metrics})
 	if err != nil {
 		return errors.Join(err, xl.Close())
 	}

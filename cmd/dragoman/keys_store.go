@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/dragoman-gateway/dragoman/extproc"
+	"github.com/dragoman-gateway/dragoman/extproc/directory"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
+)
+
+const (
+	// keysWho is the command's name in the audit trail.
+	keysWho = "dragoman keys"
+	// keysTime bounds a command's work on the store.
+	keysTime = 30 * time.Second
+)
+
+// keyStore is where keys are kept: in the Redis of a catalog, else in a state
+// directory.
+type keyStore struct {
+	state, catalog string // as given, "" = not
+	served         *catalog.Catalog
+}
+
+// read reads the catalog, if one is named.
+func (k *keyStore) read(s streams) error {
+	if k.catalog == "" {
+		return nil
+	}
+	c, err := loadKeyless(k.catalog, s)
+	k.served = c
+	return err
+}
+
+// named tells whether a store was named at all.
+func (k *keyStore) named() bool { return k.state != "" || k.redis() != nil }
+
+func (k *keyStore) redis() *catalog.Redis {
+	if k.served == nil {
+		return nil
+	}
+	return k.served.Store.Redis
+}
+
+// with opens the directory for as long as do works on it.
+func (k *keyStore) with(ctx context.Context, s streams, do func(*directory.Directory) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, keysTime)
+	defer cancel()
+	store, closer, err := k.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	d, err := directory.Open(ctx, directory.Config{
+		Store: store, Now: time.Now, Reserved: k.reserved,
+		Logger: slog.New(slog.DiscardHandler), // what it would log is the gateway's to say
+	})
+	if err != nil {
+		return err
+	}
+	return do(d)
+}
+
+// reserved are the names of the catalog's keys and budgets.
+func (k *keyStore) reserved(kind directory.Kind, name string) bool {
+	if k.served == nil {
+		return false
+	}
+	for i := range k.served.Keys {
+		if kind == directory.KindKey && k.served.Keys[i].Name == name {
+			return true
+		}
+	}
+	for i := range k.served.Budgets {
+		if kind == directory.KindBudget && k.served.Budgets[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *keyStore) open(ctx context.Context, s streams) (directory.Store, io.Closer, error) {
+	served, at := k.served, extproc.StorePlaces{Env: s.env}
+	if k.redis() == nil {
+		dir, err := stateDir(k.state, s)
+		if err != nil {
+			return nil, nil, err
+		}
+		served, at.State = &catalog.Catalog{}, dir
+	}
+	return extproc.OpenDirectoryStore(ctx, served, at)
+}
