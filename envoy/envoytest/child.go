@@ -35,6 +35,8 @@ type Child struct {
 type childSpec struct {
 	Catalog              string
 	Socket, XDS, Control string
+	State                string
+	Silence              time.Duration
 }
 
 // Main is TestMain's body: it runs the tests, or ext_proc where this process
@@ -62,7 +64,7 @@ func serveChild(text string) error {
 	extproc.Tune()
 	s, err := extproc.NewServer(extproc.ServerConfig{
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Metrics: prometheus.NewRegistry(), Env: os.LookupEnv, XDS: "unix:" + spec.XDS,
+		Metrics: prometheus.NewRegistry(), Env: os.LookupEnv, XDS: "unix:" + spec.XDS, State: spec.State, Silence: spec.Silence,
 	}, c)
 	if err != nil {
 		return err
@@ -113,6 +115,7 @@ func reportState(ctx context.Context, s *extproc.Server, socket string) {
 func (g *Gateway) startChild() *Child {
 	c := &Child{g: g, spec: childSpec{
 		Catalog: string(g.render(g.o.Catalog)), Socket: g.socket("extproc"), XDS: g.socket("xds"), Control: g.socket("control"),
+		State: g.State(), Silence: g.o.Silence,
 	}}
 	g.tb.Cleanup(func() {
 		_ = c.cmd.Process.Signal(syscall.SIGCONT) // it may have ended

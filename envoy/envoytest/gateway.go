@@ -65,6 +65,9 @@ type Options struct {
 	Env func(string) (string, bool)
 	// Fetch bounds how images and files by URL are read; without Child only.
 	Fetch fetch.Options
+	// Silence is how long an exchange stays open without a sign of life from
+	// Envoy; 0 = ext_proc's default.
+	Silence time.Duration
 	// Cloud asks the clouds for tokens, nil is what their libraries use; without
 	// Child only.
 	Cloud *http.Client
@@ -139,6 +142,9 @@ func (g *Gateway) startProviders() {
 		}
 	})
 }
+
+// State is ext_proc's state directory.
+func (g *Gateway) State() string { return filepath.Join(g.dir, "state") }
 
 // Compile parses a catalog template; "" is DefaultCatalog.
 func (g *Gateway) Compile(text string) *catalog.Catalog {
@@ -218,6 +224,7 @@ func (g *Gateway) startParts(c *catalog.Catalog) {
 	}
 	g.Server, err = extproc.NewServer(extproc.ServerConfig{
 		Logger: log, Metrics: g.Metrics, Env: g.o.Env, XDS: "unix:" + g.socket("xds"), Fetch: g.o.Fetch, Cloud: g.o.Cloud,
+		State: g.State(), Silence: g.o.Silence,
 	}, c)
 	if err != nil {
 		g.tb.Fatal(err)

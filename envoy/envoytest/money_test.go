@@ -1,0 +1,171 @@
+package envoytest
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dragoman-gateway/dragoman/envoy/simulator"
+	"github.com/dragoman-gateway/dragoman/extproc"
+	"github.com/dragoman-gateway/dragoman/extproc/generation"
+	"github.com/dragoman-gateway/dragoman/extproc/generation/sqlite"
+	"github.com/dragoman-gateway/dragoman/extproc/llm"
+)
+
+// pricedCatalog has a dollar a million tokens of input and four of output, a
+// tenth of input's for what a cache gives.
+const pricedCatalog = `
+open: true
+listen: {port: {{port}}}
+providers:
+  alpha: {dialect: openai, base_url: "{{url "alpha"}}"}
+  beta: {dialect: openai, base_url: "{{url "beta"}}"}
+models:
+  sim/chat: {targets: [alpha, beta], prices: {input: 1, output: 4, cache_read: 0.1}}
+  sim/leave: {targets: [alpha, beta], lane: leave, prices: {input: 1, output: 4, cache_read: 0.1}}
+  sim/translated: {targets: [alpha, beta], lane: translate, prices: {input: 1, output: 4, cache_read: 0.1}}
+  sim/unpriced: {targets: [alpha]}
+`
+
+// Generations reads what is recorded.
+func (g *Gateway) Generations(tb testing.TB) *sqlite.Store {
+	tb.Helper()
+	s, err := sqlite.OpenExisting(tb.Context(), filepath.Join(g.State(), extproc.DatabaseFile))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// Generation waits for an exchange's record.
+func (g *Gateway) Generation(tb testing.TB, id string) (r *generation.Record) {
+	tb.Helper()
+	parsed, err := generation.ParseID(id)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := g.Generations(tb)
+	Eventually(tb, 20*time.Second, "the exchange "+id+" is recorded", func() error {
+		r, err = s.Get(tb.Context(), parsed, generation.View{All: true})
+		return err
+	})
+	return r
+}
+
+func TestEveryLaneCostsWhatItUsed(t *testing.T) {
+	t.Parallel()
+	const script = `{"*":{"usage":{"prompt_tokens":1000,"cached_tokens":300,"completion_tokens":20,"reasoning_tokens":5}}}`
+	// 700 × 1,000 + 300 × 100 + 20 × 4,000 nano-dollars
+	const cost = 810_000
+	g := Start(t, Options{Catalog: pricedCatalog, Providers: []simulator.Config{{Name: "alpha"}, {Name: "beta"}}})
+	for _, w := range ways {
+		t.Run(w.name, func(t *testing.T) {
+			a := g.MustPost(t, fmt.Sprintf(`{"model":%q,"stream":%v,"messages":[{"role":"user","content":"Hi"}],"sim":%s}`, w.model, w.stream, script))
+			r := g.Generation(t, a.Header.Get("X-Dragoman-Generation"))
+			if r.Cost != cost || r.Market != cost || !r.Priced || r.Estimated || r.Unobserved {
+				t.Errorf("cost %d, market %d, priced %t, estimated %t, unobserved %t", r.Cost, r.Market, r.Priced, r.Estimated, r.Unobserved)
+			}
+			if r.Served != w.model || r.Provider != "alpha" || r.Status != 200 || r.Stream != w.stream || len(r.Attempts) != 1 || r.FirstToken <= 0 || r.Took < r.FirstToken {
+				t.Errorf("record %+v", r)
+			}
+			answer, err := g.Do(t.Context(), http.MethodGet, "/v1/generation?id="+r.ID.String(), "")
+			var said struct{ Data map[string]any }
+			if err = errors.Join(err, json.Unmarshal(answer.Body, &said)); err != nil || said.Data["total_cost"] != 0.00081 || said.Data["native_tokens_cached"] != 300.0 {
+				t.Errorf("/v1/generation: %s, %v", answer, err)
+			}
+		})
+	}
+}
+
+func TestEveryAttemptsCostIsKept(t *testing.T) {
+	t.Parallel()
+	g := Start(t, Options{Catalog: pricedCatalog, Providers: []simulator.Config{{Name: "alpha"}, {Name: "beta"}}})
+	for _, w := range ways {
+		a := g.MustPost(t, fmt.Sprintf(`{"model":%q,"stream":%v,"messages":[{"role":"user","content":"Hi"}],"sim":%s}`, w.model, w.stream,
+			`{"alpha":{"status":500},"*":{"usage":{"prompt_tokens":1000,"completion_tokens":10}}}`))
+		r := g.Generation(t, a.Header.Get("X-Dragoman-Generation"))
+		if r.Cost != 1_040_000 || r.Provider != "beta" || len(r.Attempts) != 2 || r.Attempts[0].Reason != "provider_error" || r.Attempts[0].Cost != 0 || r.Attempts[1].Cost != r.Cost {
+			t.Errorf("%s: %+v", w.name, r)
+		}
+	}
+	a := g.MustPost(t, `{"model":"sim/unpriced","messages":[{"role":"user","content":"Hi"}]}`)
+	if r := g.Generation(t, a.Header.Get("X-Dragoman-Generation")); r.Priced || r.Cost != 0 || !r.Usage.Known() {
+		t.Errorf("a model without a price: %+v", r)
+	}
+}
+
+// TestAbortsAtEveryEventAreChargedForWhatCame opens streams and leaves them
+// after each number of events.
+func TestAbortsAtEveryEventAreChargedForWhatCame(t *testing.T) {
+	t.Parallel()
+	const events, prompt = 12, 50
+	g := Start(t, Options{Catalog: pricedCatalog, Providers: []simulator.Config{{Name: "alpha", Record: 200}, {Name: "beta"}}})
+	ask := func(model string, after int) string { return g.leaveAfter(t, model, after, events) }
+	for _, model := range []string{"sim/leave", "sim/translated"} {
+		for range 12 { // whole ones teach what a token takes
+			g.Generation(t, ask(model, -1))
+		}
+		for after := 1; after <= events; after++ {
+			r := g.Generation(t, ask(model, after))
+			// What the gateway can see of a stream whose client left are its
+			// bytes: the role chunk and some of the events.
+			out := r.Usage.Output.Or(0)
+			if r.Aborted && out != events && (out < llm.Tokens(after)-2 || out > llm.Tokens(after)+4 || !r.Estimated) {
+				t.Errorf("%s, left after %d events: %d tokens of output, estimated %t", model, after, out, r.Estimated)
+			}
+			if !r.Aborted && after < events {
+				t.Errorf("%s, left after %d events: the record knows of no leaving", model, after)
+			}
+			if want := llm.NanoUSD(r.Usage.Input.Or(0))*1000 + llm.NanoUSD(out)*4000; r.Cost != want || r.Usage.Input.Or(0) == 0 {
+				t.Errorf("%s, left after %d events: cost %d, want %d for %v", model, after, r.Cost, want, r.Usage)
+			}
+		}
+	}
+	for _, r := range g.Fleet.Provider("alpha").Records() {
+		if !r.Gone.IsZero() && r.Ended.Sub(r.Gone) > time.Second {
+			t.Errorf("the provider noticed a leaving %s late", r.Ended.Sub(r.Gone))
+		}
+	}
+}
+
+// leaveAfter reads so many events of a stream and leaves it; -1 reads all. It
+// gives the exchange's id.
+func (g *Gateway) leaveAfter(t *testing.T, model string, after, events int) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	script := fmt.Sprintf(`{"*":{"events":%d,"pause":"10ms"}}`, events)
+	if after < 0 {
+		script = fmt.Sprintf(`{"*":{"events":%d}}`, events)
+	}
+	body := fmt.Sprintf(`{"model":%q,"stream":true,"messages":[{"role":"user","content":"Tell me more."}],"sim":%s}`, model, script)
+	rq, err := http.NewRequestWithContext(ctx, http.MethodPost, g.URL+"/v1/chat/completions", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rq.Header.Set("Content-Type", "application/json")
+	resp, err := g.Client.Do(rq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	lines := bufio.NewScanner(resp.Body)
+	for seen := 0; (after < 0 || seen <= after) && lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "data: ") {
+			seen++
+		}
+	}
+	return resp.Header.Get("X-Dragoman-Generation")
+}
