@@ -114,9 +114,11 @@ const (
 	FailedNamespace = "dragoman.failed"
 	FailedAttempt   = "attempt"
 	// UsageNamespace holds, under UsageRaw, the usage object that a guard found
-	// in an answer, as the provider wrote it (untyped).
+	// in an answer, and under UsageFinish why the answer ended, as the provider
+	// wrote them (untyped).
 	UsageNamespace = "dragoman.usage"
 	UsageRaw       = "raw"
+	UsageFinish    = "finish"
 	// LimitsNamespace holds the LimitHeaders of an answer, by name (untyped).
 	LimitsNamespace = "dragoman.limits"
 	// AnswerNamespace holds what a guard knows of an express attempt's own

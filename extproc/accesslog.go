@@ -35,8 +35,9 @@ type logEntry struct {
 	bytes    int64 // of the answer's body that went on
 	took     time.Duration
 	aborted  bool // the client left
-	// usage is the provider's own usage object, as a guard found it.
-	usage []byte
+	// usage is the provider's own usage object, and finish its word for why the
+	// answer ended, as a guard found them.
+	usage, finish []byte
 }
 
 // logKind is the access_log_type of envoy.data.accesslog.v3.
@@ -122,7 +123,8 @@ func (e *logEntry) decodeMetadata(b []byte) error {
 			e.model = stringOf(facts, envoy.FactModel)
 			e.attempt, _ = strconv.Atoi(string(stringOf(facts, envoy.FactAttempt))) // 0 at the edge
 		case envoy.UsageNamespace:
-			e.usage = stringOf(bytesAt(v, 2), envoy.UsageRaw)
+			facts := bytesAt(v, 2)
+			e.usage, e.finish = stringOf(facts, envoy.UsageRaw), stringOf(facts, envoy.UsageFinish)
 		}
 		return nil
 	})

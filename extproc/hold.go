@@ -150,6 +150,7 @@ func (a *attempt) keep(n int) bool {
 func (a *attempt) rule(r ruling) (done bool, err error) {
 	if r.usage != nil {
 		a.s.reports(a.x, a.number, &a.target, settlement.Report{Usage: r.usage, Whole: r.usage.Known(), Answered: true, Ended: true})
+		a.x.finished(r.finish)
 	}
 	switch r.do {
 	case keepHolding:

@@ -1,9 +1,11 @@
 package extproc
 
 import (
+	"strings"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
@@ -76,9 +78,31 @@ func (s *Service) logged(x *exchange, provider string, e *logEntry) {
 		s.used(provider, u)
 		return
 	}
+	x.finished(finishOf(codec, string(e.finish)))
 	// A whole answer ends with its usage; of one whose client left, the guard
 	// has at most what its beginning said.
 	s.reports(x, n, &t, settlement.Report{Usage: u, Whole: !e.aborted, Answered: true, Bytes: e.bytes})
+}
+
+// finishOf is why an answer ended, by the provider's word.
+func finishOf(c *dialect.Codec, word string) llm.FinishReason {
+	reason, known := c.Finishes[word]
+	if !known {
+		reason, known = c.Finishes[strings.ToLower(word)]
+	}
+	if !known && word != "" {
+		return llm.FinishOther
+	}
+	return reason
+}
+
+// finished notes why the answer ended, unless that is known.
+func (e *exchange) finished(reason llm.FinishReason) {
+	e.mu.Lock()
+	if e.spend.finish == llm.FinishUnknown {
+		e.spend.finish = reason
+	}
+	e.mu.Unlock()
 }
 
 // guess is what an attempt used that nobody counted: the input as it was

@@ -26,9 +26,10 @@ type ruling struct {
 	outcome chain.Outcome
 	out     []byte
 	last    bool // nothing follows
-	// usage is what a whole answer says it used; nil where only the guard sees
-	// its end.
-	usage *llm.Usage
+	// usage is what a whole answer says it used, and finish why it ended; nil
+	// where only the guard sees its end.
+	usage  *llm.Usage
+	finish llm.FinishReason
 }
 
 func failed(p *llm.Problem) ruling {
@@ -85,6 +86,7 @@ type translateWatch struct {
 	size      int
 	committed bool
 	usage     llm.Usage
+	finish    llm.FinishReason
 }
 
 func (w *translateWatch) feed(chunk []byte, end bool) ruling {
@@ -107,6 +109,9 @@ func (w *translateWatch) feed(chunk []byte, end bool) ruling {
 		if ev.Usage != nil {
 			w.usage.Merge(*ev.Usage)
 		}
+		if ev.Kind == llm.Finish {
+			w.finish = ev.Reason
+		}
 		from := len(out)
 		if out = w.writer.Write(out, *ev); ev.Kind == llm.Failed {
 			out = append(out[:from], w.redact(out[from:])...)
@@ -122,7 +127,7 @@ func (w *translateWatch) feed(chunk []byte, end bool) ruling {
 	w.out = nil
 	r := ruling{do: replaceIt, out: out, last: end}
 	if end {
-		r.usage = &w.usage
+		r.usage, r.finish = &w.usage, w.finish
 	}
 	return r
 }
@@ -194,7 +199,17 @@ func (w *answerWatch) whole() ruling {
 	if !w.translate {
 		return ruling{do: leaveIt, usage: usage}
 	}
-	return ruling{do: replaceIt, out: w.client.EncodeAnswer(nil, events, w.reply), last: true, usage: usage}
+	return ruling{do: replaceIt, out: w.client.EncodeAnswer(nil, events, w.reply), last: true, usage: usage, finish: finishIn(events)}
+}
+
+// finishIn is why the last choice of an answer ended.
+func finishIn(events []llm.Event) (reason llm.FinishReason) {
+	for i := range events {
+		if events[i].Kind == llm.Finish {
+			reason = events[i].Reason
+		}
+	}
+	return reason
 }
 
 // errorWatch reads an error answer and judges whose problem it is.

@@ -80,6 +80,10 @@ func TestEveryLaneCostsWhatItUsed(t *testing.T) {
 			if r.Served != w.model || r.Provider != "alpha" || r.Status != 200 || r.Stream != w.stream || len(r.Attempts) != 1 || r.FirstToken <= 0 || r.Took < r.FirstToken {
 				t.Errorf("record %+v", r)
 			}
+			// A JSON answer that is left is not read for why it ended.
+			if want := map[bool]string{true: "unknown", false: "stop"}[w.name == "JSON leave"]; r.Finish != want {
+				t.Errorf("it ended because of %q, want %q", r.Finish, want)
+			}
 			answer, err := g.Do(t.Context(), http.MethodGet, "/v1/generation?id="+r.ID.String(), "")
 			var said struct{ Data map[string]any }
 			if err = errors.Join(err, json.Unmarshal(answer.Body, &said)); err != nil || said.Data["total_cost"] != 0.00081 || said.Data["native_tokens_cached"] != 300.0 {

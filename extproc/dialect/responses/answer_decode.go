@@ -196,6 +196,11 @@ func (a *answer) usage(raw []byte) {
 	}
 }
 
+// finishes are the reasons of incomplete_details; a completed answer has none.
+var finishes = map[string]llm.FinishReason{
+	"": llm.FinishStop, "max_output_tokens": llm.FinishLength, "content_filter": llm.FinishFilter,
+}
+
 // finish ends the answer. The API tells of calls only by their items. An
 // incomplete answer of which the reason is not known counts as cut short.
 func (a *answer) finish(details []byte, incomplete bool) {

@@ -54,6 +54,7 @@ func Codec() *dialect.Codec {
 			CheckAnswer:   CheckAnswer,
 			FindUsage:     openai.FindUsage,
 			DecodeUsage:   DecodeUsage,
+			Finishes:      finishes,
 			NewReader:     func() dialect.Reader { return newReader() },
 			DecodeAnswer:  DecodeAnswer,
 			DecodeError:   openai.DecodeError,

@@ -57,15 +57,29 @@ local RETRIED = { ["401"] = true, ["402"] = true, ["403"] = true, ["404"] = true
 
 -- By dialect: the member that makes an answer one, whether its array may be
 -- empty (a model may say nothing), the pattern of usage objects, and a member
--- that stands in the first one's stead (why a prompt is not answered).
+-- that stands in the first one's stead (why a prompt is not answered); finish
+-- says why the answer ended, as the pattern word has it behind that member.
+local WORD, DETAILS = '^%s*:%s*"([%w_]+)"', '^%s*:%s*{%s*"reason"%s*:%s*"([%w_]+)"'
 local DIALECTS = {
-  bedrock = { '"content"', true, '"usage"%s*:%s*(%b{})' },
-  openai = { '"choices"', false, '"usage"%s*:%s*(%b{})' },
+  bedrock = { '"content"', true, '"usage"%s*:%s*(%b{})', finish = '"stopReason"', word = WORD },
+  openai = { '"choices"', false, '"usage"%s*:%s*(%b{})', finish = '"finish_reason"', word = WORD },
   embeddings = { '"data"', false, '"usage"%s*:%s*(%b{})' },
-  anthropic = { '"content"', true, '"usage"%s*:%s*(%b{})' },
-  responses = { '"output"', true, '"usage"%s*:%s*(%b{})' },
-  gemini = { '"candidates"', false, '"usageMetadata"%s*:%s*(%b{})', '"promptFeedback"' },
+  anthropic = { '"content"', true, '"usage"%s*:%s*(%b{})', finish = '"stop_reason"', word = WORD },
+  responses = { '"output"', true, '"usage"%s*:%s*(%b{})', finish = '"incomplete_details"', word = DETAILS },
+  gemini = { '"candidates"', false, '"usageMetadata"%s*:%s*(%b{})', '"promptFeedback"', finish = '"finishReason"', word = WORD },
 }
+
+-- told gives the word behind a member, the first that has one.
+local function told(text, d)
+  if d.finish == nil then return nil end
+  local _, b = find(text, d.finish, 1, true)
+  while b ~= nil do
+    local word = match(text, d.word, b + 1)
+    if word ~= nil then return word end
+    _, b = find(text, d.finish, b + 1, true)
+  end
+  return nil
+end
 
 -- chosen tells whether text has the dialect's array, with an element where one
 -- must be; nil if the text ends before that is clear.
@@ -180,14 +194,17 @@ local function passed(handle, status, facts)
 end
 
 -- record leaves the usage object of an answer for the access log, as the
--- provider wrote it. It stands at an answer's end, as a rule.
+-- provider wrote it, and why the answer ended. They stand at an answer's end, as
+-- a rule.
 local function record(handle, body, n, d)
   local text = body:getBytes(n > TAIL and n - TAIL or 0, n > TAIL and TAIL or n)
   local usage
   for found in gmatch(text, d[3]) do usage = found end
-  if usage ~= nil and #usage <= USAGE then
-    handle:streamInfo():dynamicMetadata():set("dragoman.usage", "raw", usage)
-  end
+  if usage == nil or #usage > USAGE then return end
+  local metadata = handle:streamInfo():dynamicMetadata()
+  metadata:set("dragoman.usage", "raw", usage)
+  local word = told(text, d)
+  if word ~= nil then metadata:set("dragoman.usage", "finish", word) end
 end
 
 function envoy_on_response(handle)

@@ -302,9 +302,10 @@ end
 local function record(handle, s)
   local usage
   for found in string.gmatch(s, '"usage"%s*:%s*(%b{})') do usage = found end
-  if usage ~= nil and #usage <= 2048 then
-    handle:streamInfo():dynamicMetadata():set("dragoman.usage", "raw", usage)
-  end
+  if usage == nil or #usage > 2048 then return end
+  local metadata, word = handle:streamInfo():dynamicMetadata(), told(s, 'finish_reason"')
+  metadata:set("dragoman.usage", "raw", usage)
+  if word ~= nil then metadata:set("dragoman.usage", "finish", word) end
 end
 
 -- chat guards a stream of OpenAI chat completions.

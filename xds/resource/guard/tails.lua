@@ -19,23 +19,25 @@ local CUT = "the provider ended the stream before it was complete"
 --   supply   that marker as an event
 --   broken   the error event; Google's SDKs take it for one without "data:"
 --   usage    the pattern of usage objects; first = the beginning has one, too
+--   told     the member that says why, and how if it is no string
 --   numbered the events are numbered, the error event as the next one
 local DIALECTS = {
   anthropic = {
     finish = { 'stop_reason"' }, marks = {}, done = '"message_stop"',
     supply = 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
     broken = 'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"' .. CUT .. '"}}\n\n',
-    usage = '"usage"%s*:%s*(%b{})', first = true,
+    usage = '"usage"%s*:%s*(%b{})', first = true, told = { 'stop_reason"' },
   },
   responses = {
     finish = {}, marks = { '"response.completed"', '"response.incomplete"', '"response.failed"' },
     broken = 'event: error\ndata: {"type":"error","code":"upstream_incomplete","message":"' .. CUT .. '","param":null}\n\n',
     usage = '"usage"%s*:%s*(%b{})', numbered = true,
+    told = { 'incomplete_details"', '^{%s*"reason"%s*:%s*"([%w_]+)"' },
   },
   gemini = {
     finish = { 'finishReason"', 'blockReason"' }, marks = {},
     broken = '{"error":{"code":502,"message":"' .. CUT .. '","status":"UNAVAILABLE"}}\n\n',
-    usage = '"usageMetadata"%s*:%s*(%b{})',
+    usage = '"usageMetadata"%s*:%s*(%b{})', told = { 'finishReason"' },
   },
 }
 
@@ -65,7 +67,11 @@ local function note(handle, d, head, said)
   if first ~= nil and #first <= USAGE and first ~= last then
     last = last ~= nil and first .. "\n" .. last or first
   end
-  if last ~= nil then handle:streamInfo():dynamicMetadata():set("dragoman.usage", "raw", last) end
+  if last == nil then return end
+  local metadata = handle:streamInfo():dynamicMetadata()
+  metadata:set("dragoman.usage", "raw", last)
+  local word = told(said, d.told[1], d.told[2])
+  if word ~= nil then metadata:set("dragoman.usage", "finish", word) end
 end
 
 -- number gives the last sequence_number in s, or else what it was before.

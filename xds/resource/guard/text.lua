@@ -32,6 +32,18 @@ local function member(s, name, from)
   end
 end
 
+-- told gives the string value of a member in s, the first that has one; name is
+-- without its first quote. pattern is that of another value than a string.
+local function told(s, name, pattern)
+  local _, k = member(s, name, 1)
+  while k ~= nil do
+    local word = string.match(s, pattern or '^"([%w_]+)"', k)
+    if word ~= nil then return word end
+    _, k = member(s, name, k)
+  end
+  return nil
+end
+
 -- whole tells whether s ends with a blank line. After "\r" the "\n" of the
 -- same line end may still follow; it passes as an empty line of its own.
 local function whole(s)
