@@ -74,8 +74,11 @@ func openAccounting(c *ServerConfig, first *catalog.Catalog, changed func(*direc
 	if err := a.openRecords(ctx, c, first); err != nil {
 		return a, err
 	}
-	err = a.openDirectory(ctx, c, &opening{first, changed})
-	return a, err
+	if err = a.openDirectory(ctx, c, &opening{first, changed}); err != nil {
+		return a, err
+	}
+	a.books.Used = a.directory.Touch
+	return a, nil
 }
 
 // openTime bounds how long stores may take to open.

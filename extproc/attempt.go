@@ -126,6 +126,7 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 	}
 	a := &attempt{s: s, st: st, x: x, number: n, started: s.now()}
 	x.touch(a.started)
+	x.attempts(n, a.started)
 	if x.express && n == 2 {
 		f := expressFailure(x, failed, a.started.Sub(x.started))
 		s.failed(x.chain.Targets[0], f)

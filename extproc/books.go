@@ -15,6 +15,8 @@ type Books struct {
 	Estimator *quota.Estimator
 	Records   *generation.Writer
 	Reader    generation.Reader
+	// Used hears of each use of a key that the directory keeps, by its id.
+	Used func(id string)
 
 	ratios     settlement.Ratios
 	corrigible corrigible

@@ -177,7 +177,7 @@ func (a *attempt) commit(r ruling) error {
 		}
 		a.committed = true
 		a.s.committed(a)
-		a.x.began(a.s.now())
+		a.x.answering(a.s.now())
 		head := &reply{part: toResponseHeaders, remove: a.remove}
 		if a.translate || a.x.envelope.Stream {
 			// Not the provider's length any more. For a stream it may have come

@@ -33,6 +33,7 @@ func (s *Service) record(x *exchange, lines []settlement.Line, total *settlement
 	}
 	if n > 0 && sp.end.status > 0 && sp.end.status < 400 {
 		last := &r.Attempts[n-1]
+		last.Status, last.Took = sp.end.status, max(0, sp.end.took-last.Began)
 		r.Served, r.Provider = last.Model, last.Provider
 		if t, ok := x.target(n, last.Provider); ok {
 			r.TargetID = t.ID
@@ -55,6 +56,9 @@ func (e *exchange) attempt(i int, lines []settlement.Line) (a generation.Attempt
 			a.Provider, a.Model, a.Own = l.Target.Provider, l.Target.Model, l.Target.Own
 		}
 		a.Usage, a.Cost, a.Priced = l.Usage, l.Market, l.Priced
+	}
+	if i < len(e.spend.began) {
+		a.Began = e.spend.began[i]
 	}
 	if i < len(e.failures) {
 		f := &e.failures[i]

@@ -59,7 +59,7 @@ func (r *routing) whose() generation.View {
 	case r.key.Tenant != "":
 		return generation.View{Tenant: r.key.Tenant}
 	default:
-		return generation.View{Key: r.key.Name, KeyID: r.key.ID}
+		return generation.View{Key: nameOf(r.key), KeyID: r.key.ID}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/identity"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
 	"github.com/dragoman-gateway/dragoman/extproc/quota/journal"
@@ -65,7 +66,7 @@ func (r *routing) unreserve(x *exchange) {
 // of its key.
 func (r *routing) subject(tags []string) (s quota.Subject) {
 	if r.key != nil {
-		s.Key, s.Tenant, s.Tags = r.key.Name, r.key.Tenant, r.key.Tags
+		s.Key, s.Tenant, s.Tags = nameOf(r.key), r.key.Tenant, r.key.Tags
 	}
 	if len(tags) > 0 {
 		s.Tags = slices.Concat(s.Tags, tags)
@@ -73,6 +74,15 @@ func (r *routing) subject(tags []string) (s quota.Subject) {
 		s.Tags = slices.Compact(s.Tags)
 	}
 	return s
+}
+
+// nameOf is a key's name in limits and records. That of an issuer's token begins
+// with the issuer's: what it says of itself may be the name of a key.
+func nameOf(k *identity.Key) string {
+	if k.Origin == identity.FromIssuer {
+		return k.ID
+	}
+	return k.Name
 }
 
 // pricedOnly passes over targets whose price nobody knows, for a request whose

@@ -86,6 +86,9 @@ func (r *routing) authenticate() (p *llm.Problem) {
 	token, isToken := r.head.presented.JWT()
 	if !isToken || !r.view.tokens.Trusts() {
 		r.key, p = r.view.keys.Check(&r.head.presented, r.started)
+		if b := r.s.books; p == nil && r.key.Origin == identity.FromDirectory && b != nil && b.Used != nil {
+			b.Used(r.key.ID)
+		}
 		return p
 	}
 	if r.key, p = r.view.tokens.Verify(r.st.Context(), token); p == nil {

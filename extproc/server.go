@@ -188,6 +188,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (err error) {
 	requests, ended := context.WithCancel(context.WithoutCancel(ctx))
 	var owned sync.WaitGroup
 	defer func() {
+		s.concludeWaiting(s.now().Add(grace))
 		ended() // no request is left
 		owned.Wait()
 		err = errors.Join(err, s.accounts.close())

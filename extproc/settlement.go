@@ -189,12 +189,18 @@ func (s *Service) Sweep(ctx context.Context) {
 	}
 }
 
-func (s *Service) sweep(now time.Time) {
+// concludeWaiting settles the exchanges that have ended and waited until now for what
+// their attempts used.
+func (s *Service) concludeWaiting(now time.Time) {
 	for _, id := range s.waiting.due(now) {
 		if x := s.table.remove(id); x != nil {
 			s.account(x, false)
 		}
 	}
+}
+
+func (s *Service) sweep(now time.Time) {
+	s.concludeWaiting(now)
 	lost := s.table.stale(now.Add(-s.silence))
 	if len(lost) == 0 {
 		return

@@ -25,8 +25,9 @@ type spending struct {
 	tally    settlement.Tally
 	end      ending
 	finish   llm.FinishReason
-	first    time.Duration // to the first content event
-	charged  quota.Amounts // what it was settled as
+	first    time.Duration   // to the first content event
+	began    []time.Duration // of attempts, by number, since the request's arrival
+	charged  quota.Amounts   // what it was settled as
 	settled  bool
 }
 
@@ -50,10 +51,23 @@ func (s *Service) reports(x *exchange, n int, t *chain.Target, r settlement.Repo
 	}
 }
 
-// began notes that the client has its first content.
-func (e *exchange) began(now time.Time) {
+// answering notes that the client has its first content.
+func (e *exchange) answering(now time.Time) {
 	e.mu.Lock()
 	e.spend.first = now.Sub(e.started)
+	e.mu.Unlock()
+}
+
+// attempts notes that an attempt begins.
+func (e *exchange) attempts(number int, now time.Time) {
+	if number > settlement.MaxAttempts {
+		return
+	}
+	e.mu.Lock()
+	for len(e.spend.began) < number {
+		e.spend.began = append(e.spend.began, 0)
+	}
+	e.spend.began[number-1] = now.Sub(e.started)
 	e.mu.Unlock()
 }
 
