@@ -186,8 +186,10 @@ func (s *Server) keepTokens(ctx context.Context) {
 // open then end at once: drain Envoy before.
 func (s *Server) Serve(ctx context.Context, l net.Listener) (err error) {
 	requests, ended := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(ctx)
 	var owned sync.WaitGroup
 	defer func() {
+		cancel()
 		s.concludeWaiting(s.now().Add(grace))
 		ended() // no request is left
 		owned.Wait()

@@ -118,7 +118,7 @@ func (l *Ledger) Accounts(s *Subject, model string) (*Accounts, error) {
 func (set *rules) resolve(s *Subject, model string) []account {
 	var found []account
 	values := [NumDimensions]string{Key: s.Key, Tenant: s.Tenant, Model: model}
-	for _, r := range set.list {
+	for _, r := range set.candidates(s) {
 		if !matches(r.Match[Key], s.Key) || !matches(r.Match[Tenant], s.Tenant) || !matches(r.Match[Model], model) {
 			continue
 		}

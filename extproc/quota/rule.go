@@ -2,6 +2,7 @@ package quota
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,7 @@ type rule struct {
 	// least and most bound estimates: of Concurrent both are one, and of a limit
 	// of nothing least is more than there can be.
 	least, most Amount
+	place       int  // among the limits
 	gone        bool // no longer among the limits
 }
 
@@ -19,6 +21,35 @@ type rule struct {
 type rules struct {
 	list []*rule
 	by   map[counted]*rule
+	// Where each tenant or key has a budget of its own, rules are many and few
+	// of them are about a request: those that name just one of either are found
+	// by it, the others are all looked at.
+	named  map[named][]*rule
+	others []*rule
+}
+
+// named is a dimension and the one value that a rule names there.
+type named struct {
+	dimension Dimension
+	value     string
+}
+
+// name is the one key or tenant that the limit is about; false if it is about
+// several.
+func (l *Limit) name() (named, bool) {
+	for _, d := range []Dimension{Key, Tenant} {
+		if of := l.Match[d]; len(of) == 1 && !strings.Contains(of[0], "*") {
+			return named{d, of[0]}, true
+		}
+	}
+	return named{}, false
+}
+
+// candidates are the rules that may be about a subject, in the order of limits.
+func (set *rules) candidates(s *Subject) []*rule {
+	found := slices.Concat(set.named[named{Key, s.Key}], set.named[named{Tenant, s.Tenant}], set.others)
+	slices.SortFunc(found, func(a, b *rule) int { return a.place - b.place })
+	return found
 }
 
 // counted is what a limit counts; limits that share it share their accounts.
@@ -32,7 +63,7 @@ func (l *Limit) counted() counted { return counted{l.Name, l.Unit, l.Window} }
 
 // compile checks limits and compiles them.
 func compile(limits []Limit) (*rules, error) {
-	set := &rules{by: make(map[counted]*rule, len(limits))}
+	set := &rules{by: make(map[counted]*rule, len(limits)), named: make(map[named][]*rule)}
 	names := make(map[string]bool, len(limits))
 	for i := range limits {
 		l := &limits[i]
@@ -43,7 +74,7 @@ func compile(limits []Limit) (*rules, error) {
 			return nil, fmt.Errorf("two limits are named %q", l.Name)
 		}
 		names[l.Name] = true
-		r := &rule{Limit: *l, set: set, most: MaxAmount + 1}
+		r := &rule{Limit: *l, set: set, most: MaxAmount + 1, place: i}
 		switch {
 		case l.Amount == 0:
 			r.least = MaxAmount + 1
@@ -52,6 +83,11 @@ func compile(limits []Limit) (*rules, error) {
 		}
 		set.list = append(set.list, r)
 		set.by[l.counted()] = r
+		if n, one := l.name(); one {
+			set.named[n] = append(set.named[n], r)
+		} else {
+			set.others = append(set.others, r)
+		}
 	}
 	return set, nil
 }
