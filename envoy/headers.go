@@ -61,7 +61,7 @@ var (
 	// AnswerHeaders are what of a provider's answer reaches a client.
 	AnswerHeaders = NewHeaderList(
 		":*", "cache-control", "connection", "content-encoding", "content-length", "content-type", "date", "retry-after",
-		"retry-after-ms", "transfer-encoding", "x-ratelimit-*", "x-should-retry",
+		"retry-after-ms", "transfer-encoding", "x-should-retry",
 	)
 )
 

@@ -64,7 +64,7 @@ func Handler(c Config) http.Handler {
 		mux.Handle(apiRoot, c.guardAPI(c.API.handler()))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusNotFound, map[string]any{"error": "unknown path; this listener serves /healthz, /readyz and /metrics"})
+		answer(w, http.StatusNotFound, map[string]any{"error": "unknown path; this listener serves /healthz, /readyz, /metrics and, below /api/v1/, what is managed"})
 	})
 	return mux
 }

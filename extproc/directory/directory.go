@@ -19,6 +19,8 @@ type Config struct {
 	// OnChange is told each new snapshot but the first, one after the other. It
 	// must not call verbs. nil: nobody is.
 	OnChange func(*Snapshot)
+	// Patient lets Open succeed without the store.
+	Patient bool
 	// Keyring seals own credentials; nil: there can be none.
 	Keyring *Keyring
 	// Reserved tells which names the catalog has, which nobody may give here. nil:
@@ -30,6 +32,7 @@ type Config struct {
 type Directory struct {
 	config  Config
 	current atomic.Pointer[Snapshot]
+	loaded  atomic.Bool
 
 	reading sync.Mutex // one reads the store and publishes at a time
 	// Guarded by reading:
@@ -39,16 +42,23 @@ type Directory struct {
 	uses uses
 }
 
-// Open reads the whole store.
+// Open reads the whole store. If the store is away and Config.Patient is set, the
+// directory begins empty and Run reads it as soon as it can be reached.
 func Open(ctx context.Context, c Config) (*Directory, error) {
 	d := &Directory{config: c}
 	d.current.Store(&Snapshot{})
 	if err := d.refresh(ctx); err != nil {
-		return nil, err
+		if !c.Patient {
+			return nil, err
+		}
+		c.Logger.Error("keys, tenants and budgets of the store are not known yet", "error", err)
 	}
 	d.opened = true
 	return d, nil
 }
+
+// Loaded tells whether the store has been read since Open.
+func (d *Directory) Loaded() bool { return d.loaded.Load() }
 
 // Current is the latest snapshot, never nil.
 func (d *Directory) Current() *Snapshot { return d.current.Load() }
@@ -62,6 +72,7 @@ func (d *Directory) refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the directory's store: %w", err)
 	}
+	d.loaded.Store(true)
 	if now == nil || now.Version == old.Version && now.epoch == old.epoch {
 		return nil
 	}

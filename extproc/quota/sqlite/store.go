@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"time"
 
 	_ "modernc.org/sqlite" // the database driver
@@ -44,6 +45,14 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	if o.LeaseLife <= 0 {
 		o.LeaseLife = 5 * time.Minute
+	}
+	// SQLite gives its other files the mode of this one.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("quota store: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("quota store: %w", err)
 	}
 	s := &Store{path: path, now: o.Now, life: o.LeaseLife}
 	if err := s.connect(context.Background()); err != nil { // bounded by busy_timeout
