@@ -52,7 +52,7 @@ func (c *compiler) generations() {
 		Keep:        c.span("generations.keep", (*duration)(doc.Keep), spans{time.Hour, longestKeep, defaultKeep}),
 		Contents:    doc.Contents,
 		JSONL:       c.file("generations.jsonl", doc.JSONL),
-		OTLP:        c.url("generations.otlp", doc.OTLP, "https://otlp.example.com/v1/traces"),
+		OTLP:        c.collector("generations.otlp", doc.OTLP),
 		OTLPHeaders: c.reference("generations.otlp_headers", doc.OTLPHeaders),
 	}
 	c.beside("generations.otlp_headers", "generations.otlp")
@@ -124,6 +124,22 @@ func (c *compiler) url(field, text, example string) string {
 	}
 	if wrong != "" {
 		c.fail(field, wrong, right)
+	}
+	return text
+}
+
+// collector takes plain http to any host: traces hold no contents, and the
+// collector is a neighbour as a rule. What otlp_headers refers to is secret, so
+// beside it http is for loopback hosts only, as everywhere.
+func (c *compiler) collector(field, text string) string {
+	const example = "https://otlp.example.com/v1/traces"
+	rest, plain := strings.CutPrefix(text, "http://")
+	if !plain {
+		return c.url(field, text, example)
+	}
+	c.url(field, "https://"+rest, example)
+	if u, _, _ := parseBaseURL(text); c.given("generations.otlp_headers") && !c.failed[field] && !u.Loopback() {
+		c.fail(field, "is plain http to another host, and otlp_headers are secret", "write https://, or remove otlp_headers")
 	}
 	return text
 }

@@ -78,7 +78,7 @@ func TestNamesAreNoSecrets(t *testing.T) {
 		"OPENROUTER_API_KEY": false, "sk-abc": false, "accounts/fireworks/models/kimi-k2p7-code": false,
 		"https://app.example:8443": false, "vendor@example": false,
 		"sk-proj-abc123def456": true, "Bearer abcdefgh": true, "AKIAIOSFODNN7EXAMPLE": true,
-		"https://me:pw@example.com": true, "0123456789abcdef0123456789abcdef": true, "  gsk_abcdefghij": true,
+		"https://me:pw@example.com": true, "0123456789abcdef0123456789abcdef": true, "  gsk_abcdefghij": true, "dgm_abcd-efgh-ijkl": true,
 	} {
 		if got := looksSecret(s); got != want {
 			t.Errorf("looksSecret(%q) = %t", s, got)

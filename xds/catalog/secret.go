@@ -10,7 +10,7 @@ import (
 // them in headers.
 var secretPrefixes = []string{
 	"sk-", "sk_", "pk-", "pk_", "rk_", "gsk_", "xai-", "csk-", "fw_", "hf_", "r8_", "tgp_", "AIza", "ghp_",
-	"gho_", "github_pat_", "glpat-", "xoxb-", "AKIA", "ASIA", "eyJ", "-----BEGIN", "Bearer ", "bearer ", "Basic ", "basic ",
+	"gho_", "github_pat_", "glpat-", "xoxb-", "AKIA", "ASIA", "eyJ", "dgm_", "-----BEGIN", "Bearer ", "bearer ", "Basic ", "basic ",
 }
 
 // looksSecret errs on the side of secrecy: what it holds for a secret is kept

@@ -93,7 +93,7 @@ type generationsSection struct {
 	Keep        *age   `json:"keep,omitempty" jsonschema_description:"How long records are kept. Default 720h; 1h to 26280h, three years; in days: 30d."`
 	Contents    bool   `json:"contents,omitempty" jsonschema:"default=false" jsonschema_description:"Also keep what was said: prompts and answers."`
 	JSONL       string `json:"jsonl,omitempty" jsonschema_description:"File that every record is appended to, a line of JSON each. Relative to the catalog."`
-	OTLP        string `json:"otlp,omitempty" jsonschema_description:"URL of an OpenTelemetry collector (OTLP over HTTP) that gets every record as a trace. http only for loopback hosts."`
+	OTLP        string `json:"otlp,omitempty" jsonschema_description:"URL of an OpenTelemetry collector (OTLP over HTTP) that gets every record as a trace, without contents. With otlp_headers, http only for loopback hosts."`
 	OTLPHeaders string `json:"otlp_headers,omitempty" jsonschema:"pattern=^(env|file):.+$" jsonschema_description:"Where headers for it are kept, one name: value a line: env:NAME or file:PATH."`
 }
 
