@@ -81,7 +81,7 @@ func TestEveryLaneCostsWhatItUsed(t *testing.T) {
 				t.Errorf("record %+v", r)
 			}
 			// A JSON answer that is left is not read for why it ended.
-			if want := map[bool]string{true: "unknown", false: "stop"}[w.name == "JSON leave"]; r.Finish != want {
+			if want := map[bool]string{true: "", false: "stop"}[w.name == "JSON leave"]; r.Finish != want {
 				t.Errorf("it ended because of %q, want %q", r.Finish, want)
 			}
 			answer, err := g.Do(t.Context(), http.MethodGet, "/v1/generation?id="+r.ID.String(), "")
@@ -172,4 +172,17 @@ func (g *Gateway) leaveAfter(t *testing.T, model string, after, events int) stri
 		}
 	}
 	return resp.Header.Get("X-Dragoman-Generation")
+}
+
+// TestUsageBehindALargeFinishIsCounted has the finish come at the end of pieces
+// of every size about those that guards keep, and the usage in a piece of its own.
+func TestUsageBehindALargeFinishIsCounted(t *testing.T) {
+	t.Parallel()
+	g := Start(t, Options{Catalog: pricedCatalog, Providers: []simulator.Config{{Name: "alpha"}, {Name: "beta"}}})
+	for _, size := range []int{100, 8000, 16_000, 16_384, 20_000, 60_000} {
+		a := g.MustPost(t, fmt.Sprintf(`{"model":"sim/leave","stream":true,"messages":[{"role":"user","content":"Hi"}],"sim":{"*":{"events":1,"tokens_bytes":%d,"batch":3}}}`, size))
+		if r := g.Generation(t, a.Header.Get("X-Dragoman-Generation")); r.Estimated || r.Usage.Output.Or(0) == 0 || r.Finish != "stop" {
+			t.Errorf("a finish behind %d bytes: estimated %t, ended because of %q, %v", size, r.Estimated, r.Finish, r.Usage)
+		}
+	}
 }

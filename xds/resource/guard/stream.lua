@@ -323,7 +323,7 @@ local function chat(handle, orders)
       local s = c:getBytes(0, n)
       out = s
       if not st.done then watch(st, s) end
-      if st.finished and #st.said < BOUND then st.said = st.said .. s end
+      if st.finished then st.said = sub(st.said .. s, -BOUND) end
       if drop and (st.held ~= "" or st.passing ~= nil or st.eat or not whole(s) or empty_choices(s, 1)) then
         out = sift(st, s)
         if out ~= s then c:setBytes(out) end
