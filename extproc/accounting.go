@@ -71,10 +71,11 @@ func openAccounting(c *ServerConfig, first *catalog.Catalog, changed func(*direc
 		Store: a.stores.Quota, Journal: a.books.Journal, Wait: first.Quota.Wait, Logger: c.Logger, Crossed: a.alarm.crossed, Interval: c.LeaseInterval, Now: c.Now,
 	})
 	a.books.Ledger.Owe(a.books.Journal.Owed())
+	a.books.regional = newRegional(c, first, a.stores.Regions)
 	if err := a.openRecords(ctx, c, first); err != nil {
 		return a, err
 	}
-	if err = a.openDirectory(ctx, c, &opening{first, changed}); err != nil {
+	if err := a.openDirectory(ctx, c, &opening{first, changed}); err != nil {
 		return a, err
 	}
 	a.books.Used = a.directory.Touch
@@ -101,8 +102,12 @@ func (a *accounting) openDirectory(ctx context.Context, c *ServerConfig, o *open
 			return fmt.Errorf("secrets.key: %w", err)
 		}
 	}
+	now := c.Now
+	if now == nil {
+		now = time.Now
+	}
 	a.directory, err = directory.Open(ctx, directory.Config{
-		Store: a.stores.Directory, Now: time.Now, Logger: c.Logger, OnChange: o.changed, Keyring: ring, Reserved: reserved(o.catalog),
+		Store: a.stores.Directory, Now: now, Logger: c.Logger, OnChange: o.changed, Keyring: ring, Patient: true, Reserved: reserved(o.catalog),
 	})
 	return err
 }
@@ -131,7 +136,7 @@ func reserved(c *catalog.Catalog) func(directory.Kind, string) bool {
 func (a *accounting) openRecords(ctx context.Context, c *ServerConfig, first *catalog.Catalog) error {
 	g := &first.Generations
 	config := generation.Config{
-		Store: a.stores.Generations, Logger: c.Logger, Keep: g.Keep, Contents: g.Contents, OnWritten: a.books.Written,
+		Store: a.stores.Generations, Logger: c.Logger, Keep: g.Keep, Contents: g.Contents, OnWritten: a.books.Written, Now: c.Now,
 	}
 	if g.JSONL != "" {
 		file, err := jsonl.Open(g.JSONL, c.Hangup)
@@ -141,11 +146,15 @@ func (a *accounting) openRecords(ctx context.Context, c *ServerConfig, first *ca
 		config.Exporters = append(config.Exporters, file)
 	}
 	if g.OTLP != "" {
-		headers, err := credential.Resolve(ctx, g.OTLPHeaders, c.Env)
+		text, err := credential.ResolveLines(ctx, g.OTLPHeaders, c.Env)
 		if err != nil {
-			return err
+			return fmt.Errorf("generations.otlp_headers: %w", err)
 		}
-		traces, err := otlp.New(ctx, otlp.Config{Endpoint: g.OTLP, Headers: headersOf(headers), Version: c.Version, Region: first.Store.Region()})
+		headers, err := headersOf(text)
+		if err != nil {
+			return fmt.Errorf("generations.otlp_headers: %w", err)
+		}
+		traces, err := otlp.New(ctx, otlp.Config{Endpoint: g.OTLP, Headers: headers, Version: c.Version, Region: first.Store.Region()})
 		if err != nil {
 			return err
 		}
@@ -155,15 +164,24 @@ func (a *accounting) openRecords(ctx context.Context, c *ServerConfig, first *ca
 	return nil
 }
 
-// headersOf reads "name: value" lines.
-func headersOf(text credential.Secret) map[string]string {
+// headersOf reads "name: value" lines. Its error tells which line is none, and
+// nothing of what it says.
+func headersOf(text credential.Secret) (map[string]string, error) {
 	headers := make(map[string]string)
+	if !text.Set() {
+		return headers, nil
+	}
+	number := 0
 	for line := range strings.Lines(text.Reveal()) {
-		if name, value, ok := strings.Cut(line, ":"); ok {
-			headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		number++
+		name, value, ok := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); ok && name != "" && !strings.ContainsAny(name, " \t") {
+			headers[name] = strings.TrimSpace(value)
+		} else if strings.TrimSpace(line) != "" {
+			return nil, fmt.Errorf("line %d is not of the form name: value", number)
 		}
 	}
-	return headers
+	return headers, nil
 }
 
 // run works in the background until ctx is done. The ledger and the records go
@@ -176,8 +194,11 @@ func (a *accounting) run(ctx, requests context.Context) {
 			a.log.Error("keys and budgets are no longer followed", "error", err)
 		}
 	})
-	all.Go(func() { a.alarm.run(ctx) })
+	told, nothingMore := context.WithCancel(context.WithoutCancel(ctx))
+	all.Go(func() { a.alarm.run(told) })
+	all.Go(func() { a.books.regional.run(ctx) })
 	all.Go(func() {
+		defer nothingMore()
 		if err := a.books.Ledger.Run(requests); err != nil {
 			a.log.Warn("the last settlements stay in the journal", "error", err)
 		}

@@ -6,6 +6,8 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/generation"
+	"github.com/dragoman-gateway/dragoman/extproc/identity"
+	"github.com/dragoman-gateway/dragoman/extproc/quota"
 	"github.com/dragoman-gateway/dragoman/extproc/quota/journal"
 )
 
@@ -21,11 +23,11 @@ func (s *Service) Adopt(orphans []journal.Orphan) {
 		if o.Settled {
 			note.ID, note.Started, note.Recovered = generation.ID(o.ID), o.Started, true
 			s.books.unwritten.add(exchangeID(o.ID), o.Slot)
-			s.books.Records.Add(&note)
+			s.books.write(&note)
 			continue
 		}
-		x := s.orphan(o, &note, now)
-		if !s.table.add(x) {
+		// Without a target nobody could tell what its attempts cost.
+		if x := s.orphan(o, &note, now); len(x.chain.Targets) == 0 || !s.table.add(x) {
 			s.account(x, true)
 		}
 	}
@@ -43,18 +45,40 @@ func (s *Service) orphan(o *journal.Orphan, note *generation.Record, now time.Ti
 	}
 	x.codec = x.asked.codec()
 	x.envelope = dialect.Envelope{Stream: note.Stream}
-	if m := v.catalog.Model(note.Model); m != nil {
-		for _, t := range m.Targets {
-			x.chain.Targets = append(x.chain.Targets, chain.Target{Model: m, Target: t})
-		}
+	if note.Key != "" {
+		x.key = &identity.Key{Name: note.Key, ID: note.KeyID, Tenant: note.Tenant, Tags: note.Tags}
+		x.own = v.owns[note.Tenant]
 	}
+	x.chain.Targets = x.likely()
 	sp := &x.spend
-	sp.subject.Key, sp.subject.Tenant = note.Key, note.Tenant
+	sp.subject = quota.Subject{Key: note.Key, Tenant: note.Tenant, Tags: note.Tags}
+	sp.estimate[quota.Requests], sp.estimate[quota.Concurrent], sp.estimate[quota.Money] = 1, 1, quota.Amount(note.Cost)
+	sp.estimate[quota.Input], sp.estimate[quota.Output] = quota.Amount(note.Usage.Input.Or(0)), quota.Amount(note.Usage.Output.Or(0))
+	sp.estimate[quota.Tokens] = sp.estimate[quota.Input] + sp.estimate[quota.Output]
 	sp.slot, sp.reserved = o.Slot, s.books.Ledger.Restore(o.Charges)
 	for _, c := range o.Charges {
 		sp.estimate[c.Unit] = max(sp.estimate[c.Unit], c.Amount)
 	}
 	return x
+}
+
+// likely are the targets that an adopted exchange's attempts probably asked, the
+// tenant's own accounts before the gateway's, as chains have them.
+func (e *exchange) likely() (targets []chain.Target) {
+	m := e.view.catalog.Model(e.model)
+	if m == nil {
+		return nil
+	}
+	for _, t := range m.Targets {
+		own := e.own.Has(t.Provider)
+		if own {
+			targets = append(targets, chain.Target{Model: m, Target: t, Own: true})
+		}
+		if !own || e.view.catalog.Quota.OwnFallback {
+			targets = append(targets, chain.Target{Model: m, Target: t})
+		}
+	}
+	return targets
 }
 
 // askedOf is the endpoint of that name.

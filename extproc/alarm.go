@@ -94,14 +94,22 @@ func shown(u quota.Unit, a quota.Amount) any {
 	return int64(a)
 }
 
-// run calls the webhook until ctx is done.
+// run calls the webhook until ctx is done, and then once for each threshold that
+// is still to be told, as far as the time of one call reaches.
 func (a *alarm) run(ctx context.Context) {
-	for {
+	defer a.client.CloseIdleConnections()
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return
 		case body := <-a.queue:
 			a.call(ctx, body)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), alarmTime)
+	defer cancel()
+	for len(a.queue) > 0 {
+		if err := a.post(ctx, <-a.queue); err != nil {
+			a.log.Warn("a threshold was not told at the end", "error", err)
 		}
 	}
 }

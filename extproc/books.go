@@ -18,9 +18,11 @@ type Books struct {
 	// Used hears of each use of a key that the directory keeps, by its id.
 	Used func(id string)
 
+	regional   *regional
 	ratios     settlement.Ratios
 	corrigible corrigible
 	unwritten  unwritten[journal.Slot]
+	refused    refused
 }
 
 // Written frees the journal of exchanges whose records are written.
@@ -30,4 +32,5 @@ func (b *Books) Written(ids []generation.ID) {
 			slot.Recorded()
 		}
 	}
+	b.writeRefused()
 }

@@ -3,6 +3,8 @@ package extproc
 import (
 	"sync"
 	"time"
+
+	"github.com/dragoman-gateway/dragoman/extproc/generation"
 )
 
 // corrigible holds exchanges that were settled by estimate, until a late log
@@ -37,6 +39,13 @@ func (c *corrigible) keep(x *exchange, now time.Time) {
 	}
 	c.byID[x.id] = x
 	c.queue = append(c.queue, kept{x.id, now.Add(corrigibleFor)})
+}
+
+// get finds an exchange.
+func (c *corrigible) get(id exchangeID) *exchange {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byID[id]
 }
 
 // take gives an exchange out, once.
@@ -93,4 +102,33 @@ func (u *unwritten[Slot]) take(id exchangeID) (Slot, bool) {
 	s, ok := u.m[id]
 	delete(u.m, id)
 	return s, ok
+}
+
+// refused are records that the writer had no room for. Each has a slot of the
+// journal, which bounds them.
+type refused struct {
+	mu      sync.Mutex
+	records []*generation.Record // guarded by mu
+}
+
+// write hands a record to the writer, now or when it has room.
+func (b *Books) write(r *generation.Record) {
+	if b.Records.Add(r) {
+		return
+	}
+	b.refused.mu.Lock()
+	b.refused.records = append(b.refused.records, r)
+	b.refused.mu.Unlock()
+}
+
+// writeRefused offers again what the writer had no room for.
+func (b *Books) writeRefused() {
+	b.refused.mu.Lock()
+	defer b.refused.mu.Unlock()
+	for len(b.refused.records) > 0 && b.Records.Add(b.refused.records[0]) {
+		b.refused.records = b.refused.records[1:]
+	}
+	if len(b.refused.records) == 0 {
+		b.refused.records = nil // the array shall not grow for good
+	}
 }

@@ -19,10 +19,10 @@ func (r *routing) estimate(x *exchange) error {
 		{Kind: llm.Finish, Reason: llm.FinishStop},
 	}
 	body := x.codec.EncodeAnswer(nil, events, dialect.Reply{Generation: string(r.text), Model: x.model})
-	return r.immediate(200, body, []setHeader{
-		{envoy.EstimatedHeader, []byte("true")},
-		{envoy.ModelHeader, []byte(x.model)},
-	})
+	return r.immediate(200, body, append(r.limits,
+		setHeader{envoy.EstimatedHeader, []byte("true")},
+		setHeader{envoy.ModelHeader, []byte(x.model)},
+	))
 }
 
 // imageTokens is what vendors count for an image of their full resolution

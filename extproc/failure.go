@@ -38,9 +38,11 @@ func (a *attempt) fail(o chain.Outcome) error {
 	return a.sendFailures(a.x.fail(a.number, f, a.x.unseen))
 }
 
-// failed counts a failure, and remembers a target that asked for a pause.
+// failed counts a failure, and remembers a target that asked for a pause. A
+// tenant's own account rests alone: its pause would keep others from the
+// gateway's.
 func (s *Service) failed(t chain.Target, f chain.Failure) {
-	if f.Reason == chain.RateLimited {
+	if f.Reason == chain.RateLimited && !t.Own {
 		s.cooling.Add(t, f.RetryAfter, s.now())
 	}
 	s.meter.Attempt(f.Provider, f.Reason)

@@ -17,8 +17,8 @@ var (
 	dimensions = map[string]quota.Dimension{"key": quota.Key, "tenant": quota.Tenant, "model": quota.Model, "tag": quota.Tag}
 )
 
-// LimitsOf are the limits of budgets in a region: of a budget that regions
-// share, this one's part.
+// LimitsOf are the limits of budgets in a region, in their order: of a budget
+// that regions share, this one's part, before any of it is moved.
 func LimitsOf(budgets []catalog.Budget, region string) []quota.Limit {
 	var limits []quota.Limit
 	for i := range budgets {
@@ -37,8 +37,7 @@ func LimitsOf(budgets []catalog.Budget, region string) []quota.Limit {
 				limit.Window = quota.Total
 			}
 			if b.Shares != nil {
-				share := quota.Amount(b.Shares[region])
-				limit.Amount = limit.Amount * share / 100 // fits: quota.MaxAmount is 2⁵³
+				limit.Amount = shareOf(l.Amount, b.Shares[region])
 				limit.Away = min(limit.Away, limit.Amount)
 			}
 			for _, percent := range b.Soft {
@@ -48,4 +47,10 @@ func LimitsOf(budgets []catalog.Budget, region string) []quota.Limit {
 		}
 	}
 	return limits
+}
+
+// shareOf is a region's share of an amount, rounded down: all shares together are
+// no more than the whole. It fits: the greatest amount is 2⁵³.
+func shareOf(amount int64, percent int) quota.Amount {
+	return quota.Amount(amount) * quota.Amount(percent) / 100
 }

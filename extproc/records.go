@@ -90,19 +90,13 @@ func (r *routing) report(ctx context.Context, query url.Values) ([]byte, *llm.Pr
 		View: r.whose(), Model: query.Get("model"), Provider: query.Get("provider"), User: query.Get("user_id"),
 		EachTag: query.Get("tags_match") == "all",
 	}
-	if tags := query.Get("tags"); tags != "" {
-		f.Tags = strings.Split(tags, ",")
+	f.Tags = strings.FieldsFunc(query.Get("tags"), func(c rune) bool { return c == ',' })
+	if match := query.Get("tags_match"); !slices.Contains([]string{"", "any", "all"}, match) {
+		return nil, &llm.Problem{Kind: llm.InvalidRequest, Param: "tags_match", Message: `tags_match must be "any" or "all".`}
 	}
 	var p *llm.Problem
-	if f.From, p = day(query, "start_date", r.started.UTC().Truncate(generation.Day).AddDate(0, 0, -29)); p != nil {
+	if f.From, f.To, p = r.span(query); p != nil {
 		return nil, p
-	}
-	if f.To, p = day(query, "end_date", r.started); p != nil {
-		return nil, p
-	}
-	f.To = f.To.Truncate(generation.Day).Add(generation.Day) // the day itself counts
-	if f.To.Sub(f.From) > maxReport || f.To.Before(f.From) {
-		return nil, &llm.Problem{Kind: llm.InvalidRequest, Param: "start_date", Message: "start_date must be before end_date, and a year at most."}
 	}
 	switch credential := query.Get("credential_type"); credential {
 	case "":
@@ -120,6 +114,22 @@ func (r *routing) report(ctx context.Context, query url.Values) ([]byte, *llm.Pr
 		return nil, recordsProblem(err)
 	}
 	return generation.ReportJSON(rows, g), nil
+}
+
+// span is what time a report is about: by default the thirty days that end with
+// the last one.
+func (r *routing) span(query url.Values) (from, to time.Time, p *llm.Problem) {
+	if to, p = day(query, "end_date", r.started.UTC().Truncate(generation.Day)); p != nil {
+		return from, to, p
+	}
+	if from, p = day(query, "start_date", to.AddDate(0, 0, -29)); p != nil {
+		return from, to, p
+	}
+	to = to.Add(generation.Day) // the day itself counts
+	if !to.After(from) || to.Sub(from) > maxReport {
+		p = &llm.Problem{Kind: llm.InvalidRequest, Param: "start_date", Message: "start_date must not be after end_date, nor more than a year before it."}
+	}
+	return from, to, p
 }
 
 // groupings are the words of group_by, and "day" for none.

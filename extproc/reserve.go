@@ -3,6 +3,7 @@ package extproc
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
@@ -32,6 +33,9 @@ func (r *routing) reserve(ctx context.Context, x *exchange) *llm.Problem {
 	sp.prompt = x.prompt()
 	sp.estimate = b.estimate(x)
 	refusal := b.Ledger.Reserve(ctx, accounts, &sp.estimate, &sp.reserved)
+	for waited := time.Duration(0); refusal.Place() && waited < placeWait && r.s.wait(ctx, placeLook); waited += placeLook {
+		refusal = b.Ledger.Reserve(ctx, accounts, &sp.estimate, &sp.reserved)
+	}
 	if accounts.Len() > 0 {
 		r.limits = r.limitHeaders(x, b.Ledger.Standing(accounts, nil))
 	}
@@ -52,6 +56,14 @@ func (r *routing) reserve(ctx context.Context, x *exchange) *llm.Problem {
 	return nil
 }
 
+// A client that waits for the end of each answer before it asks again is never
+// refused by a cap on requests under way: Envoy tells of an end a moment after
+// the client has it (in batches, every resource.Options.Flush).
+const (
+	placeWait = 250 * time.Millisecond
+	placeLook = 10 * time.Millisecond
+)
+
 // unreserve gives a reservation back whose request goes nowhere.
 func (r *routing) unreserve(x *exchange) {
 	if b := r.s.books; b != nil {
@@ -60,6 +72,23 @@ func (r *routing) unreserve(x *exchange) {
 			x.spend.slot.Recorded()
 		}
 	}
+}
+
+// answered counts a request that the gateway answers by itself, as limits on
+// requests see it: nothing of it stays open.
+func (r *routing) answered(ctx context.Context, x *exchange) *llm.Problem {
+	if p := r.reserve(ctx, x); p != nil || r.s.books == nil {
+		return p
+	}
+	sp, one := &x.spend, quota.Amounts{quota.Requests: 1}
+	var charges [quota.MaxCharges]quota.Charge
+	sp.reserved.Settle(&one)
+	if err := sp.slot.Settle(sp.reserved.Settled(charges[:0], &one), nil); err != nil {
+		r.s.log.Error("an exchange was not settled in the journal", "error", err)
+		return nil
+	}
+	sp.slot.Recorded()
+	return nil
 }
 
 // subject is who asks, as limits see it. A client's own tags count beside those

@@ -118,6 +118,9 @@ func (r *routing) exchange(bodiless bool) error {
 	case p != nil:
 	case len(x.chain.Targets) == 0:
 		r.s.table.letGo(len(body))
+		if p := r.answered(r.st.Context(), x); p != nil {
+			return r.refuse(p)
+		}
 		return r.estimate(x)
 	default:
 		p = r.register(x)

@@ -101,6 +101,7 @@ func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
 		Logger: c.Logger, Meter: m, MaxExchanges: first.Limits.Exchanges, MaxHeld: held, Media: fetch.New(c.Fetch),
 		Books: s.accounts.books, Silence: c.Silence, Now: c.Now,
 	})
+	s.accounts.books.regional.onChange(s.relimit)
 	m.Watch(s.Open)
 	s.UseDirectory(s.accounts.directory.Current())
 	if err := s.Use(first); err != nil {
@@ -119,6 +120,17 @@ func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
 
 // Directory is what is managed while the server runs.
 func (s *Server) Directory() *directory.Directory { return s.accounts.directory }
+
+// Unready says why requests cannot be served yet; "" when they can.
+func (s *Server) Unready() string {
+	if why := s.Service.Unready(); why != "" {
+		return why
+	}
+	if !s.accounts.directory.Loaded() {
+		return "the store of keys and budgets has not been read"
+	}
+	return ""
+}
 
 // Generations answers questions about what is recorded.
 func (s *Server) Generations() generation.Reader { return s.accounts.books.Reader }

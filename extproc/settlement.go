@@ -156,8 +156,13 @@ func (s *Service) conclude(x *exchange) bool {
 
 // late is usage of an exchange that is no longer open.
 func (s *Service) late(id exchangeID, provider string, e *logEntry) {
-	if s.correct(id, provider, e) {
-		return
+	if s.books != nil {
+		if x := s.books.corrigible.get(id); x != nil {
+			if s.logged(x, provider, e) && e.aborted { // no more will come
+				s.correct(x)
+			}
+			return
+		}
 	}
 	if codec := table.Codec(llm.Dialect(e.dialect)); codec != nil {
 		s.used(provider, codec.DecodeUsage(e.usage))
@@ -193,8 +198,10 @@ func (s *Service) Sweep(ctx context.Context) {
 // their attempts used.
 func (s *Service) concludeWaiting(now time.Time) {
 	for _, id := range s.waiting.due(now) {
-		if x := s.table.remove(id); x != nil {
+		// Accounted first: what comes meanwhile finds it here, or corrigible.
+		if x := s.table.get(id); x != nil {
 			s.account(x, false)
+			s.table.remove(id)
 		}
 	}
 }
@@ -207,6 +214,7 @@ func (s *Service) sweep(now time.Time) {
 	}
 	for _, x := range lost {
 		s.account(x, true)
+		s.table.remove(x.id)
 	}
 	s.meter.Lost(len(lost))
 	s.log.Warn("exchanges ended without an access log", "count", len(lost))

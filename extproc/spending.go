@@ -43,11 +43,18 @@ type ending struct {
 
 // reports counts what is known of an attempt; n is its number.
 func (s *Service) reports(x *exchange, n int, t *chain.Target, r settlement.Report) {
+	if x.asked.endpoint.counts() { // it says what a request would use; itself it uses nothing
+		r = settlement.Report{Ended: r.Ended || r.Whole}
+	}
 	x.mu.Lock()
 	whole := x.spend.tally.Add(n, settled(t), r)
+	late := whole && x.spend.settled
 	x.mu.Unlock()
 	if whole {
 		s.used(t.Provider.Name, r.Usage)
+	}
+	if late {
+		s.correct(x)
 	}
 }
 
@@ -77,25 +84,26 @@ func settled(t *chain.Target) settlement.Target {
 
 // logged counts the usage that a guard found in an answer, in the words of the
 // dialect in which the answer came. attempt is its number.
-func (s *Service) logged(x *exchange, provider string, e *logEntry) {
+func (s *Service) logged(x *exchange, provider string, e *logEntry) (found bool) {
 	codec := table.Codec(llm.Dialect(e.dialect))
 	if codec == nil {
-		return
+		return false
 	}
 	u := codec.DecodeUsage(e.usage)
 	if u == nil {
-		return
+		return false
 	}
 	n := max(e.attempt, 1) // at the edge only an express attempt's guard finds any
 	t, ok := x.target(n, provider)
 	if !ok {
 		s.used(provider, u)
-		return
+		return false
 	}
 	x.finished(finishOf(codec, string(e.finish)))
 	// A whole answer ends with its usage; of one whose client left, the guard
 	// has at most what its beginning said.
 	s.reports(x, n, &t, settlement.Report{Usage: u, Whole: !e.aborted, Answered: true, Bytes: e.bytes})
+	return true
 }
 
 // finishOf is why an answer ended, by the provider's word.
@@ -178,42 +186,45 @@ func (s *Service) account(x *exchange, unobserved bool) {
 			}
 		}
 		total.Cost = max(total.Cost, llm.NanoUSD(sp.charged[quota.Money]))
+		total.Market = max(total.Market, total.Cost)
+		total.Usage.Input, total.Usage.Output = llm.Some(llm.Tokens(sp.charged[quota.Input])), llm.Some(llm.Tokens(sp.charged[quota.Output]))
 	}
-	s.learn(x, lines)
+	if !unobserved { // estimates teach nothing
+		s.learn(x, lines)
+	}
 	record := s.record(x, lines, &total)
 	record.Unobserved = unobserved
 	var charges [quota.MaxCharges]quota.Charge
 	var note [journal.MaxNote]byte
+	late := total.Estimated || sp.end.aborted // what it really used may still come
 	b.unwritten.add(x.id, sp.slot)
 	sp.reserved.Settle(&sp.charged) // before the journal does: Reservation.Settle says why
 	if err := sp.slot.Settle(sp.reserved.Settled(charges[:0], &sp.charged), appendNote(note[:0], record)); err != nil {
 		s.log.Error("an exchange was not settled in the journal", "error", err)
 	}
+	b.write(record)
+	if late {
+		b.corrigible.keep(x, s.now()) // before a report can find it settled
+	}
 	x.mu.Unlock()
 	s.meter.Settled(meter.Bill{Cost: total.Cost, Estimated: total.Estimated, Unobserved: unobserved, Unpriced: !total.Priced})
-	b.Records.Add(record)
-	if total.Estimated || unobserved {
-		b.corrigible.keep(x, s.now())
-	}
 }
 
 // correct sets an exchange right that was settled by estimate, once, when what
-// it really used is known after all.
-// It tells whether the exchange was one.
-func (s *Service) correct(id exchangeID, provider string, e *logEntry) bool {
+// it really used is known after all: by a late log entry, or by the stage that
+// translated an answer for longer than Envoy was silent.
+func (s *Service) correct(x *exchange) {
 	b := s.books
-	if b == nil {
-		return false
+	if b == nil || b.corrigible.take(x.id) == nil {
+		return
 	}
-	x := b.corrigible.take(id)
-	if x == nil {
-		return false
-	}
-	s.logged(x, provider, e)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	lines := x.spend.tally.Lines(s.guess(x))
 	total := settlement.Sum(lines)
+	if !total.Usage.Known() {
+		return // of no target that is known
+	}
 	now := amounts(&total)
 	delta := now
 	for u := range delta {
@@ -227,11 +238,10 @@ func (s *Service) correct(id exchangeID, provider string, e *logEntry) bool {
 	b.Ledger.Owe(owed)
 	if err := b.Journal.Correct(x.id, owed); err != nil {
 		s.log.Error("a correction was not journalled; the exchange stays as it was estimated", "error", err)
-		return true
+		return
 	}
 	record := s.record(x, lines, &total)
 	record.Corrected = true
-	b.Records.Add(record)
+	b.write(record)
 	s.meter.Corrected()
-	return true
 }

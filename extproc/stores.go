@@ -22,6 +22,7 @@ import (
 	generationsqlite "github.com/dragoman-gateway/dragoman/extproc/generation/sqlite"
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
 	quotaredis "github.com/dragoman-gateway/dragoman/extproc/quota/redis"
+	"github.com/dragoman-gateway/dragoman/extproc/quota/regions"
 	quotasqlite "github.com/dragoman-gateway/dragoman/extproc/quota/sqlite"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -43,6 +44,9 @@ type Stores struct {
 		generation.Store
 		generation.Reader
 	}
+	// Regions are the books of this region and of all others, by name; nil if
+	// there is but one.
+	Regions map[string]regions.Books
 	closers []io.Closer
 }
 
@@ -126,6 +130,28 @@ func (s *Stores) openRedis(ctx context.Context, r *catalog.Redis, at StorePlaces
 	d := directoryClient(&o)
 	s.Quota, s.Directory = q, directoryredis.New(d, directoryredis.Options{Prefix: r.Prefix})
 	s.closers = append(s.closers, q, d)
+	if len(r.Regions) > 0 {
+		s.Regions = map[string]regions.Books{r.Region: q.Books()}
+	}
+	for name, other := range r.Regions {
+		if err := s.openRegion(ctx, other, at); err != nil {
+			return fmt.Errorf("store.redis.regions.%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// openRegion opens another region's store for its books alone.
+func (s *Stores) openRegion(ctx context.Context, r *catalog.Redis, at StorePlaces) error {
+	o, err := redisOptions(ctx, r, at.Env)
+	if err != nil {
+		return err
+	}
+	q, err := quotaredis.Open(o)
+	if err != nil {
+		return err
+	}
+	s.Regions[r.Region], s.closers = q.Books(), append(s.closers, q)
 	return nil
 }
 
@@ -147,7 +173,7 @@ func OpenDirectoryStore(ctx context.Context, c *catalog.Catalog, at StorePlaces)
 func redisOptions(ctx context.Context, r *catalog.Redis, env credential.Env) (o quotaredis.Options, err error) {
 	password, err := credential.Resolve(ctx, r.Password, env)
 	if err != nil {
-		return o, fmt.Errorf("store.redis.password: %w", err)
+		return o, fmt.Errorf("the password of Redis: %w", err)
 	}
 	o = quotaredis.Options{
 		Addrs: r.Addresses, Cluster: r.Cluster, Master: r.Sentinel, Username: r.Username,
@@ -189,10 +215,10 @@ func tlsOf(r *catalog.Redis) (*tls.Config, error) {
 	}
 	pem, err := os.ReadFile(r.CAFile)
 	if err != nil {
-		return nil, fmt.Errorf("store.redis.ca: %w", err)
+		return nil, fmt.Errorf("the certificates that Redis is trusted by: %w", err)
 	}
 	if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("store.redis.ca: %s holds no certificates", r.CAFile)
+		return nil, fmt.Errorf("the certificates that Redis is trusted by: %s holds none", r.CAFile)
 	}
 	return c, nil
 }

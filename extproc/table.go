@@ -83,8 +83,8 @@ func (t *exchangeTable) remove(id exchangeID) *exchange {
 // commit gives up an exchange's body: no attempt can follow.
 func (t *exchangeTable) commit(e *exchange) { t.letGo(e.letGo()) }
 
-// stale removes the exchanges without a sign of life since before and returns
-// them. Access logs can be lost silently: nothing else would end these.
+// stale finds the exchanges without a sign of life since before, which stay.
+// Access logs can be lost silently: nothing else would end these.
 func (t *exchangeTable) stale(before time.Time) []*exchange {
 	var out []*exchange
 	for i := range t.shards {
@@ -98,7 +98,7 @@ func (t *exchangeTable) stale(before time.Time) []*exchange {
 		}
 		s.mu.Unlock()
 		for _, id := range ids {
-			if e := t.remove(id); e != nil {
+			if e := t.get(id); e != nil {
 				out = append(out, e)
 			}
 		}

@@ -48,6 +48,13 @@ func (s *Service) UseOrder(o chain.Order) {
 	s.refresh()
 }
 
+// relimit hands the limits to the ledger as they are adjusted now.
+func (s *Service) relimit() {
+	s.sources.mu.Lock()
+	defer s.sources.mu.Unlock()
+	s.limit()
+}
+
 // limit hands the budgets of all sources to the ledger. Caller must hold
 // sources.mu.
 func (s *Service) limit() {
@@ -55,7 +62,10 @@ func (s *Service) limit() {
 	if src.catalog == nil || s.books == nil {
 		return
 	}
-	if err := s.books.Ledger.Use(LimitsOf(budgetsOf(src.catalog, src.directory), src.catalog.Store.Region())); err != nil {
+	budgets := budgetsOf(src.catalog, src.directory)
+	limits := LimitsOf(budgets, src.catalog.Store.Region())
+	s.books.regional.adjust(budgets, limits)
+	if err := s.books.Ledger.Use(limits); err != nil {
 		s.log.Error("the limits stay as they were", "error", err)
 	}
 }

@@ -18,7 +18,7 @@ type money struct {
 }
 
 // unitNames are what limits count, by quota.Unit's names.
-var unitNames = []string{"requests", "input tokens", "output tokens", "tokens", "money", "concurrent requests", other}
+var unitNames = []string{"requests", "input", "output", "tokens", "money", "concurrent", other}
 
 // basis is what a settlement rests on.
 type basis uint8

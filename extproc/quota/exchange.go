@@ -137,6 +137,10 @@ func (t *talk) ask(s *lease) {
 	}
 }
 
+// behind tells whether the store answers and only this process's calls have too
+// low a number. Doubled that often, the step has passed any clock's.
+func (t *talk) behind() bool { return t.stale > 0 && t.stale <= 32 }
+
 // failed keeps all as it was: the next call says the same again, of a higher
 // number.
 func (l *Ledger) failed(err error) {
@@ -150,7 +154,9 @@ func (l *Ledger) failed(err error) {
 		if t.seq < greatestSeq {
 			t.seq += 1e6 << min(t.stale, 30)
 		}
-		t.stale++
+		if t.stale++; t.behind() {
+			return
+		}
 	}
 	l.away.Store(true)
 	if !t.failing {

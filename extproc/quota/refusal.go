@@ -64,6 +64,10 @@ func (r *Refusal) Problem() *llm.Problem {
 	return p
 }
 
+// Place tells that only a place among the requests under way is missing, which
+// may be free at any moment. A nil Refusal is none.
+func (r *Refusal) Place() bool { return r != nil && r.Unit == Concurrent && !r.Away && !r.Whole() }
+
 // Whole tells that the request alone exceeds the limit: no wait will help.
 func (r *Refusal) Whole() bool { return r.Requested > r.Amount || r.Amount == 0 }
 

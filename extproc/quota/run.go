@@ -2,6 +2,7 @@ package quota
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -12,8 +13,9 @@ import (
 // journal keeps what is settled.
 //
 // Its events: the interval has passed (everything is looked at); somebody waits
-// for a lease (that one is asked for); the store did not answer (everything
-// again, soon, then ever later up to the interval); the end.
+// for a lease (that one is asked for); the store has seen later calls
+// (everything again, at once); it did not answer (everything again, soon, then
+// ever later up to the interval); the end.
 func (l *Ledger) Run(ctx context.Context) error {
 	if l.cfg.Crossed != nil {
 		defer l.tell()()
@@ -36,6 +38,9 @@ func (l *Ledger) Run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			pause = l.cfg.Interval
+		case errors.Is(err, ErrStale) && l.talk.behind():
+			timer.Reset(0)
+			continue
 		case pause == l.cfg.Interval:
 			pause /= 16
 		default:
@@ -45,11 +50,13 @@ func (l *Ledger) Run(ctx context.Context) error {
 	}
 }
 
-// drain is the end of Run: twice at most, a call's patience each.
+// drain is the end of Run: twice at most, a call's patience each, unless the
+// store has seen later calls.
 func (l *Ledger) drain(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	err := l.exchange(ctx, last)
-	if err != nil {
+	for again := true; err != nil && again; {
+		again = errors.Is(err, ErrStale) && l.talk.behind()
 		err = l.exchange(ctx, last)
 	}
 	// Nobody answers any more.

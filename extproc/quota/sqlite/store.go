@@ -47,7 +47,7 @@ func Open(path string, o Options) (*Store, error) {
 		o.LeaseLife = 5 * time.Minute
 	}
 	// SQLite gives its other files the mode of this one.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("quota store: %w", err)
 	}
