@@ -14,14 +14,15 @@ import (
 
 type checkCommand struct {
 	File       string `arg:"" optional:"" help:"The catalog file, dragoman.yaml by default."`
-	Live       bool   `help:"Also ask each provider something that is free: is the credential taken, are the model ids known?" xor:"env"`
+	Live       bool   `help:"Also ask each provider something that is free: is the credential taken, are the model ids known? And Redis, Postgres and the issuers whether they are there." xor:"env"`
 	WithoutEnv bool   `help:"Don't ask whether the environment variables that it names are set, as on a machine that has no keys." xor:"env"`
 }
 
 // Help says what --live does.
 func (c *checkCommand) Help() string {
 	return "What --live asks: for the list of models; on Vertex AI, each model to count one word; " +
-		"on Bedrock, an empty conversation, which it refuses once it has taken the credential. Nothing is generated."
+		"on Bedrock, an empty conversation, which it refuses once it has taken the credential. Nothing is generated. " +
+		"It also asks Redis for its version, connects to Postgres and fetches the issuers' keys; nothing is written there."
 }
 
 // Run reports what is wrong, every error at once.
@@ -42,14 +43,34 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s is good: %s, %s\n", file, sizes(cat), count(len(cat.Keys), "key"))
-	if !cat.Open && len(cat.Keys) == 0 {
-		fmt.Fprintln(s.out, "It has no keys, so every request would be refused; make one with dragoman keys create.")
+	needs := &depending{cat, s.env}
+	if !c.WithoutEnv {
+		if err := needs.check(ctx, s); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(s.out, "%s is good: %s, %s%s\n", file, sizes(cat), count(len(cat.Keys), "key"), alsoGood(cat))
+	if !cat.Open && len(cat.Keys) == 0 && len(cat.Issuers) == 0 {
+		fmt.Fprintln(s.out, "It has no keys, so every request would be refused but those with a key of the store; make one with dragoman keys create.")
 	}
 	if !c.Live {
 		return nil
 	}
-	return checkLive(ctx, cat, s)
+	return errors.Join(checkLive(ctx, cat, s), needs.ask(ctx, s))
+}
+
+// alsoGood counts what not every catalog has.
+func alsoGood(c *catalog.Catalog) string {
+	var words strings.Builder
+	for _, some := range []struct {
+		n    int
+		noun string
+	}{{len(c.Tenants), "tenant"}, {len(c.Budgets), "budget"}, {len(c.Issuers), "issuer"}} {
+		if some.n > 0 {
+			words.WriteString(", " + count(some.n, some.noun))
+		}
+	}
+	return words.String()
 }
 
 // checkLive asks all providers at once and reports in the catalog's order.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/envoy/envoytest"
+	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
 // composed is compose.yaml as Docker would understand it, all profiles on.
@@ -111,7 +113,7 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{t: t, project: composed(t), place: newPlace(t)}
 	config := filepath.Join(s.place.dir, "etc")
-	replace := []string{"/run/dragoman/", shortDir(t) + "/", "/etc/dragoman/", config + "/", "0.0.0.0", "127.0.0.1"}
+	replace := []string{"/run/dragoman/", shortDir(t) + "/", "/var/lib/dragoman", filepath.Join(s.place.dir, "state"), "/etc/dragoman/", config + "/", "0.0.0.0", "127.0.0.1"}
 	for _, service := range []string{"envoy", "extproc", "xds"} {
 		replace = append(replace, service+":", "127.0.0.1:", "address: "+service+"\n", "address: 127.0.0.1\n")
 	}
@@ -141,7 +143,7 @@ func (s *stage) start(name string) {
 	place := s.place
 	place.env = slices.Clone(place.env)
 	for key, value := range service.Environment {
-		place.env = append(place.env, key+"="+*value)
+		place.env = append(place.env, key+"="+s.moved.Replace(*value))
 	}
 	if args[0] == "envoy" {
 		place.launch(s.t, envoytest.Binary(s.t), append(args[1:], "--concurrency", "1")...)
@@ -207,6 +209,31 @@ func TestComposesCommandsServeAsProcesses(t *testing.T) {
 		t.Errorf("with alpha broken:\n%s", out)
 	}
 	s.scrape()
+	recordedSpend(t, s.place, s.moved.Replace(*s.project.Services["extproc"].Environment["DRAGOMAN_STATE"]), 2)
+}
+
+func TestComposesRedisIsWhatItsCommentAndTheStoresNeed(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(repository, "compose.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`(?m)^  #   (store: .*)$`).FindSubmatch(text)
+	demo, err := os.ReadFile(filepath.Join(repository, "testdata", "compose", "dragoman.yaml"))
+	if err != nil || said == nil {
+		t.Fatalf("the comment names no store, or %v", err)
+	}
+	c, err := catalog.Parse(catalog.Source{Name: "compose", Data: append(demo, said[1]...), Env: anyVariable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Store.Redis.Addresses; !slices.Equal(got, []string{"redis:6379"}) {
+		t.Errorf("it is looked for at %v", got)
+	}
+	redis := composed(t).Services["redis"]
+	if got := strings.Join(redis.Command, " "); !strings.Contains(got, "--maxmemory-policy noeviction") || !slices.Equal(redis.Profiles, []string{"redis"}) {
+		t.Errorf("it runs %s in %v", got, redis.Profiles)
+	}
 }
 
 // scrape does what prometheus.yml asks for.

@@ -47,7 +47,7 @@ func (c *extprocCommand) start(ctx context.Context, parts *errgroup.Group, in su
 	extproc.Tune()
 	server, err := extproc.NewServer(extproc.ServerConfig{Logger: in.log, Metrics: metrics, Env: in.streams.env, XDS: c.order(), State: c.State, Version: version()}, feed.first)
 	if err != nil {
-		return err
+		return stateInUse(err)
 	}
 	if c.State == "" && len(feed.first.Budgets) > 0 {
 		in.log.Warn("without --state, what is not settled when this process is killed is lost", "budgets", len(feed.first.Budgets))
@@ -86,6 +86,6 @@ func (c *extprocCommand) greet(s streams, first *catalog.Catalog, al *adminListe
 	if !c.Static {
 		order = "from xds at " + c.Xds
 	}
-	fmt.Fprintf(s.out, "ext_proc serves %s\n  Envoy connects to  %s\n  order of targets   %s\n  admin              http://%s  (/healthz, /readyz, /metrics)\n",
-		sizes(first), c.Listen, order, al.Addr())
+	fmt.Fprintf(s.out, "ext_proc serves %s\n  Envoy connects to  %s\n  order of targets   %s\n  admin              http://%s  (/healthz, /readyz, /metrics%s)\n",
+		sizes(first), c.Listen, order, al.Addr(), al.apiHint(c.State))
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
+	"github.com/dragoman-gateway/dragoman/extproc"
+	"github.com/dragoman-gateway/dragoman/extproc/admin"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -14,7 +17,7 @@ func (g *gateway) greet() {
 	base := baseURL(g.first.Listen)
 	fmt.Fprintf(&b, "\nDragoman serves %s at %s/v1\n", sizes(g.first), base)
 	fmt.Fprintf(&b, "  clients  of OpenAI's take that as their base URL, Anthropic's and Google's take %s\n", base)
-	fmt.Fprintf(&b, "  admin    http://%s  (/healthz, /readyz, /metrics)\n", g.admin.Addr())
+	fmt.Fprintf(&b, "  admin    http://%s  (/healthz, /readyz, /metrics%s)\n", g.admin.Addr(), g.admin.apiHint(g.state))
 	fmt.Fprintf(&b, "  Envoy    http://%s  (its own admin page)\n", g.envoy.AdminAddr())
 	switch {
 	case g.from.path != "":
@@ -25,6 +28,7 @@ func (g *gateway) greet() {
 	default:
 		fmt.Fprintf(&b, "  catalog  none: providers switched on by their keys: %s\n", strings.Join(g.from.enabled, ", "))
 	}
+	g.greetSpend(&b)
 	g.greetKey(&b)
 	auth := ""
 	if !g.first.Open {
@@ -37,6 +41,48 @@ func (g *gateway) greet() {
 	}
 	b.WriteString("\nPress Ctrl-C to stop.\n")
 	fmt.Fprint(g.streams.out, b.String())
+}
+
+// greetSpend says where spend is recorded, and what bounds it.
+func (g *gateway) greetSpend(b *strings.Builder) {
+	where, ask := filepath.Join(g.state, extproc.DatabaseFile), "dragoman usage"
+	switch {
+	case g.first.Store.Postgres != (catalog.Reference{}):
+		where = "the database of store.postgres"
+		if ask += " --catalog " + g.from.path; g.from.path == defaultCatalog && g.command.State == "" {
+			ask = "dragoman usage"
+		}
+	case g.command.State != "":
+		ask += " --state " + g.command.State
+	}
+	fmt.Fprintf(b, "  spend    is recorded in %s; %s shows it\n", where, ask)
+	var names []string
+	for i := range g.first.Budgets {
+		names = append(names, g.first.Budgets[i].Name)
+	}
+	for _, one := range g.proc.Directory().Current().Budgets {
+		names = append(names, one.Name)
+	}
+	const most = 5
+	switch n := len(names); {
+	case n == 0:
+		b.WriteString("  budgets  none: nothing bounds what is spent\n")
+	case n > most:
+		fmt.Fprintf(b, "  budgets  %s and %d more\n", strings.Join(names[:most], ", "), n-most)
+	default:
+		fmt.Fprintf(b, "  budgets  %s\n", strings.Join(names, ", "))
+	}
+}
+
+// apiHint says where the admin API is and what opens it, "" if nothing does.
+func (a *adminListener) apiHint(state string) string {
+	switch {
+	case !a.config.Token.Set() || a.config.API == nil:
+		return ""
+	case a.fromEnv:
+		return "; /api/v1/ with the token in $" + adminToken
+	}
+	return "; /api/v1/ with the token in " + filepath.Join(state, admin.TokenFile)
 }
 
 // worthATry is the model to greet with: the cheapest that is known to use tools
@@ -71,12 +117,21 @@ func baseURL(l catalog.Listen) string {
 	return scheme + "://" + reachable(l)
 }
 
+// keyStoreFlag names the store of keys that this gateway follows.
+func (g *gateway) keyStoreFlag() string {
+	if g.first.Store.Redis != nil {
+		return "--catalog " + g.from.path
+	}
+	return "--state " + g.state
+}
+
 // greetKey shows a client key that was just made, which is the only time it
 // can be seen, or says why nobody may ask.
 func (g *gateway) greetKey(b *strings.Builder) {
+	known := len(g.first.Keys) + len(g.first.Issuers) + len(g.proc.Directory().Current().Keys)
 	switch {
-	case g.from.keyFile == "" && !g.first.Open && len(g.first.Keys) == 0:
-		b.WriteString("  keys     none: every request is refused; make one with dragoman keys create\n")
+	case g.from.keyFile == "" && !g.first.Open && known == 0:
+		fmt.Fprintf(b, "  keys     none: every request is refused; make one with dragoman keys create NAME %s\n", g.keyStoreFlag())
 	case g.from.keyFile == "":
 	case !g.from.newKey.Set():
 		fmt.Fprintf(b, "  key      the one printed when it was made; to make a new one, delete %s\n", g.from.keyFile)

@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	goredis "github.com/redis/go-redis/v9"
 )
 
 // streams are a command's surroundings, so that tests can be the terminal.
@@ -43,6 +44,7 @@ type commands struct {
 }
 
 func main() {
+	goredis.SetLogger(quiet{})
 	// The first signal asks for a drain; what a second one does is up to the
 	// command.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -50,6 +52,13 @@ func main() {
 	stop()
 	os.Exit(code)
 }
+
+// quiet is go-redis's own log, which would write beside ours: what fails is
+// said by who asked.
+type quiet struct{}
+
+// Printf says nothing.
+func (quiet) Printf(context.Context, string, ...any) {}
 
 // newParser reads command lines into c. asked is called with a status where
 // the command line wants nothing but help.

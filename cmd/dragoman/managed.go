@@ -20,15 +20,15 @@ func managed(server *extproc.Server, served func() *catalog.Catalog, log *slog.L
 }
 
 // adminSecret is the token of the environment, else the state directory's.
-func adminSecret(state string, in surroundings) (credential.Secret, error) {
+func adminSecret(state string, in surroundings) (token credential.Secret, fromEnv bool, err error) {
 	if token, ok := in.streams.env(adminToken); ok && token != "" {
-		return credential.NewSecret(token), nil
+		return credential.NewSecret(token), true, nil
 	}
 	if state == "" {
-		return credential.Secret{}, nil
+		return credential.Secret{}, false, nil
 	}
-	token, _, err := admin.StateToken(state)
-	return token, err
+	token, _, err = admin.StateToken(state)
+	return token, false, err
 }
 
 // pastRecords answers the admin API's questions from what is recorded.

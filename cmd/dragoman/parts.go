@@ -42,13 +42,14 @@ const adminToken = "DRAGOMAN_ADMIN_TOKEN" //nolint:gosec // a name
 // adminListener is a process's own HTTP listener.
 type adminListener struct {
 	net.Listener
-	config admin.Config
+	config  admin.Config
+	fromEnv bool // the token is the environment's
 }
 
 // listenAdmin opens it. c holds what is served beside the token's part; state
 // is where a token may be kept, "" = nowhere.
 func listenAdmin(at adminPlace, in surroundings, c admin.Config) (*adminListener, error) {
-	token, err := adminSecret(at.state, in)
+	token, fromEnv, err := adminSecret(at.state, in)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func listenAdmin(at adminPlace, in surroundings, c admin.Config) (*adminListener
 	if !c.Loopback && !token.Set() {
 		in.log.Warn("/metrics is closed: it is not on loopback, and no token is set", "address", l.Addr(), "variable", adminToken)
 	}
-	return &adminListener{l, c}, nil
+	return &adminListener{l, c, fromEnv}, nil
 }
 
 // adminPlace is where an admin listener is, and the state directory beside it.

@@ -43,8 +43,8 @@ func anyVariable(string) (string, bool) { return "a value", true }
 func TestTheReadmesConfigurationIsGoodAndShowsTheDefaults(t *testing.T) {
 	t.Parallel()
 	whole := blocks(t, "yaml")
-	if len(whole) != 1 {
-		t.Fatalf("%d YAML blocks, want one page", len(whole))
+	if len(whole) != 3 {
+		t.Fatalf("%d YAML blocks, want the page and two of who may ask and what they may spend", len(whole))
 	}
 	shown, err := catalog.Parse(catalog.Source{Name: "README.md", Data: []byte(whole[0]), Env: anyVariable})
 	if err != nil {
@@ -72,6 +72,76 @@ func TestTheReadmesConfigurationIsGoodAndShowsTheDefaults(t *testing.T) {
 	}
 	if _, err := catalog.Parse(catalog.Source{Name: "README.md", Data: []byte(remark.ReplaceAllString(whole[0], "$1$2: ")), Env: anyVariable}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTheReadmesSectionsOnKeysAndBudgetsAreGoodAndShowTheDefaults(t *testing.T) {
+	t.Parallel()
+	const least = "providers: {openai: {}}\n"
+	parse := func(text string) *catalog.Catalog {
+		t.Helper()
+		c, err := catalog.Parse(catalog.Source{Name: "README.md", Data: []byte(text), Env: anyVariable})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	whole := blocks(t, "yaml")
+	both := parse(least + whole[1] + whole[2])
+	if len(parse(least+whole[1]).Issuers) != 1 || len(parse(least+whole[2]).Budgets) != 4 {
+		t.Error("an issuer or budgets are missing")
+	}
+	if together := parse(whole[0] + whole[1] + whole[2]); len(together.Tenants) != 1 {
+		t.Errorf("%d tenants", len(together.Tenants))
+	}
+	normal := parse(least)
+	if both.Quota.Wait != normal.Quota.Wait || both.Quota.OwnFallback != normal.Quota.OwnFallback || both.Generations.Keep != normal.Generations.Keep {
+		t.Errorf("shown %+v %+v, default %+v %+v", both.Quota, both.Generations, normal.Quota, normal.Generations)
+	}
+	plain := parse(least + "budgets: [{name: everyone, per: month, money: 500}]\n")
+	for i := range both.Budgets {
+		if b := &both.Budgets[i]; b.Name == "everyone" {
+			if diff := cmp.Diff(plain.Budgets[0], *b); diff != "" {
+				t.Errorf("a budget's defaults (-default +README):\n%s", diff)
+			}
+		}
+	}
+	for _, unit := range catalog.BudgetUnits() {
+		if !strings.Contains(whole[2], unit) {
+			t.Errorf("budgets are shown without %s", unit)
+		}
+	}
+}
+
+// TestTheReadmesAdminRequestsWorkOneAfterTheOther plays the block against a
+// gateway whose state directory is the default one.
+func TestTheReadmesAdminRequestsWorkOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	g := p.run(t, "--listen", "127.0.0.1:0")
+	served(t, g.url, "sim/chat", "alpha")
+	played := 0
+	for _, block := range blocks(t, "sh") {
+		if !strings.Contains(block, "/api/v1") {
+			continue
+		}
+		played++
+		script := strings.NewReplacer("http://127.0.0.1:9910", g.admin, "curl -s ", "curl -s --fail-with-body ").Replace(block)
+		shell := p.launch(t, "sh", "-ec", script)
+		if status := shell.end(patience); status != 0 {
+			t.Fatalf("status %d of\n%s\n%s%s", status, script, shell.out.String(), shell.err.String())
+		}
+		rest := shell.out.String()
+		for _, words := range []string{`"name":"acme"`, `"money":"$50"`, `"secret":"dgm_`, `"money":"$80"`, `{"data":[`, `{"data":[`, `"verb":"`, `"POST /api/v1/budgets"`} {
+			_, after, found := strings.Cut(rest, words)
+			if !found {
+				t.Fatalf("no %q in its place in\n%s", words, shell.out.String())
+			}
+			rest = after
+		}
+	}
+	if played != 1 {
+		t.Errorf("%d blocks of admin requests, want one", played)
 	}
 }
 

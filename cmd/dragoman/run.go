@@ -129,11 +129,8 @@ func (g *gateway) start(ctx context.Context, parts *errgroup.Group) error {
 	g.proc, err = extproc.NewServer(extproc.ServerConfig{
 		Logger: g.log, Metrics: metrics, Env: g.streams.env, XDS: g.socket("xds"), State: g.state, Version: version(),
 	}, g.first)
-	if used := (*journal.InUseError)(nil); errors.As(err, &used) {
-		return fmt.Errorf("%w; a second gateway needs a state directory of its own: --state", err)
-	}
 	if err != nil {
-		return err
+		return stateInUse(err)
 	}
 	var open []net.Listener
 	for _, at := range []place{{g.socket("extproc"), ""}, {g.socket("xds"), ""}} {
@@ -157,6 +154,14 @@ func (g *gateway) start(ctx context.Context, parts *errgroup.Group) error {
 	}
 	g.changes.begin(g.first, g.use)
 	return nil
+}
+
+// stateInUse says what to do about a state directory that another has.
+func stateInUse(err error) error {
+	if used := (*journal.InUseError)(nil); errors.As(err, &used) {
+		return fmt.Errorf("%w; a second gateway needs a state directory of its own: --state", err)
+	}
+	return err
 }
 
 func closeAll(ls []net.Listener) error {
