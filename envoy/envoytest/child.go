@@ -36,7 +36,7 @@ type childSpec struct {
 	Catalog              string
 	Socket, XDS, Control string
 	State                string
-	Silence              time.Duration
+	Silence, Skew        time.Duration
 }
 
 // Main is TestMain's body: it runs the tests, or ext_proc where this process
@@ -65,6 +65,7 @@ func serveChild(text string) error {
 	s, err := extproc.NewServer(extproc.ServerConfig{
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Metrics: prometheus.NewRegistry(), Env: os.LookupEnv, XDS: "unix:" + spec.XDS, State: spec.State, Silence: spec.Silence,
+		Now: func() time.Time { return time.Now().Add(spec.Skew) },
 	}, c)
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func reportState(ctx context.Context, s *extproc.Server, socket string) {
 func (g *Gateway) startChild() *Child {
 	c := &Child{g: g, spec: childSpec{
 		Catalog: string(g.render(g.o.Catalog)), Socket: g.socket("extproc"), XDS: g.socket("xds"), Control: g.socket("control"),
-		State: g.State(), Silence: g.o.Silence,
+		State: g.State(), Silence: g.o.Silence, Skew: g.o.Skew,
 	}}
 	g.tb.Cleanup(func() {
 		_ = c.cmd.Process.Signal(syscall.SIGCONT) // it may have ended
@@ -152,6 +153,9 @@ func (c *Child) Kill() {
 	_ = c.cmd.Process.Kill() // it may have ended
 	<-c.done
 }
+
+// Skew sets by how much the process's clock is ahead from its next Start on.
+func (c *Child) Skew(ahead time.Duration) { c.spec.Skew = ahead }
 
 // Freeze stops the process without ending it; Thaw lets it go on.
 func (c *Child) Freeze() { c.signal(syscall.SIGSTOP) }

@@ -68,9 +68,15 @@ type Options struct {
 	// Silence is how long an exchange stays open without a sign of life from
 	// Envoy; 0 = ext_proc's default.
 	Silence time.Duration
+	// Skew is by how much a Child's clock is ahead; it may be negative.
+	Skew time.Duration
 	// Cloud asks the clouds for tokens, nil is what their libraries use; without
 	// Child only.
 	Cloud *http.Client
+	// Now is ext_proc's clock, nil = time.Now, and LogLevel the least it logs;
+	// without Child only.
+	Now      func() time.Time
+	LogLevel slog.Level
 }
 
 // Gateway is a running gateway.
@@ -191,7 +197,7 @@ func (g *Gateway) socket(name string) string { return filepath.Join(g.dir, name+
 
 // startParts starts xds, and ext_proc here or as a child.
 func (g *Gateway) startParts(c *catalog.Catalog) {
-	log := slog.New(slog.NewTextHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	log := slog.New(slog.NewTextHandler(g.logs, &slog.HandlerOptions{Level: g.o.LogLevel}))
 	x, err := xds.New(xds.Config{
 		Logger: log, Registerer: g.Metrics, RemoveAfter: g.o.RemoveAfter,
 		Static: []string{envoy.ExtProcCluster, envoy.XDSCluster},
@@ -224,7 +230,7 @@ func (g *Gateway) startParts(c *catalog.Catalog) {
 	}
 	g.Server, err = extproc.NewServer(extproc.ServerConfig{
 		Logger: log, Metrics: g.Metrics, Env: g.o.Env, XDS: "unix:" + g.socket("xds"), Fetch: g.o.Fetch, Cloud: g.o.Cloud,
-		State: g.State(), Silence: g.o.Silence,
+		State: g.State(), Silence: g.o.Silence, Now: g.o.Now,
 	}, c)
 	if err != nil {
 		g.tb.Fatal(err)
