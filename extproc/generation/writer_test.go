@@ -111,7 +111,8 @@ func TestAFullBatchDoesNotWaitForItsTime(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if n := d.count(t); n < 1000 {
+		// What waits is less than a batch of 500; how it was cut before is chance.
+		if n := d.count(t); n < 700 {
 			t.Errorf("%d records are written without a wait", n)
 		}
 		if err := d.end(); err != nil || d.count(t) != 1200 || d.store.Calls() > 6 {

@@ -45,7 +45,7 @@ var dialect = rows.Dialect{
 
 // Open opens the file, and makes it and the table where they are missing.
 func Open(ctx context.Context, file string) (*Store, error) {
-	w, err := open(file, url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5000)", "journal_mode(wal)", "synchronous(normal)"}})
+	w, err := open(file, url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5000)", "journal_mode(wal)", "synchronous(normal)", "temp_store(memory)", "cache_size(-16384)", "wal_autocheckpoint(8000)"}})
 	if err != nil {
 		return nil, err
 	}
