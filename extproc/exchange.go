@@ -9,6 +9,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
+	"github.com/dragoman-gateway/dragoman/extproc/generation"
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
 )
@@ -69,6 +70,7 @@ type exchange struct {
 	seen     time.Time // last sign of life
 	served   meter.Lane
 	spend    spending
+	contents *generation.Contents // nil unless the operator keeps what is said
 }
 
 // pristine is the client's request as it came; ok is false when it has been

@@ -129,9 +129,10 @@ func (e *exchange) redact(provider string, body []byte) []byte {
 }
 
 // translates tells whether a target's answer comes in other words than the
-// client's: in another dialect, as one array, or because the operator wants it.
+// client's: in another dialect, as one array, or because the operator wants it:
+// for the model, or to keep what is said, which only passes here then.
 func (e *exchange) translates(c *dialect.Codec, t *chain.Target) bool {
-	return c != e.codec || t.Model.Lane == catalog.LaneTranslate || e.asked.array
+	return c != e.codec || t.Model.Lane == catalog.LaneTranslate || e.asked.array || e.contents != nil
 }
 
 // decode reads the client's request. Gemini's model and stream stand in the path.

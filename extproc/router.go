@@ -177,6 +177,9 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 		id: r.id, view: r.view, key: r.key, own: r.own(), asked: r.asked, vendor: r.head.vendor, codec: codec, envelope: env, chain: ch,
 		model: m.Name, started: r.started, seen: r.started, body: body, size: int64(len(body)),
 	}
+	if r.view.catalog.Generations.Contents {
+		x.contents = requested(body)
+	}
 	if x.express = r.expresses(x); x.express {
 		x.served = meter.Express
 	} else {

@@ -186,3 +186,20 @@ func TestUsageBehindALargeFinishIsCounted(t *testing.T) {
 		}
 	}
 }
+
+func TestContentsAreKeptOnlyWhereTheOperatorWantsThem(t *testing.T) {
+	t.Parallel()
+	for _, wanted := range []bool{false, true} {
+		g := Start(t, Options{
+			Catalog: pricedCatalog + fmt.Sprintf("generations: {contents: %t}\n", wanted), Providers: []simulator.Config{{Name: "alpha"}, {Name: "beta"}},
+		})
+		for _, w := range ways {
+			a := g.MustPost(t, fmt.Sprintf(`{"model":%q,"stream":%v,"messages":[{"role":"user","content":"What is a qanat?"}],"sim":{"*":{"text":"A channel under ground."}}}`, w.model, w.stream))
+			r := g.Generation(t, a.Header.Get("X-Dragoman-Generation"))
+			kept := r.Contents != nil && strings.Contains(r.Contents.Request, "a qanat?") && r.Contents.Answer == string(a.Body)
+			if kept != wanted || !wanted && r.Contents != nil {
+				t.Errorf("%s, contents wanted: %t: %+v of %s", w.name, wanted, r.Contents, a)
+			}
+		}
+	}
+}
