@@ -107,13 +107,13 @@ func (a *accounting) openDirectory(ctx context.Context, c *ServerConfig, o *open
 		now = time.Now
 	}
 	a.directory, err = directory.Open(ctx, directory.Config{
-		Store: a.stores.Directory, Now: now, Logger: c.Logger, OnChange: o.changed, Keyring: ring, Patient: true, Reserved: reserved(o.catalog),
+		Store: a.stores.Directory, Now: now, Logger: c.Logger, OnChange: o.changed, Keyring: ring, Patient: true, Reserved: Reserved(o.catalog),
 	})
 	return err
 }
 
-// reserved tells which names the catalog has.
-func reserved(c *catalog.Catalog) func(directory.Kind, string) bool {
+// Reserved tells which names of keys, tenants and budgets the catalog has.
+func Reserved(c *catalog.Catalog) func(directory.Kind, string) bool {
 	taken := make(map[directory.Kind]map[string]bool)
 	note := func(kind directory.Kind, name string) {
 		if taken[kind] == nil {
@@ -139,20 +139,16 @@ func (a *accounting) openRecords(ctx context.Context, c *ServerConfig, first *ca
 		Store: a.stores.Generations, Logger: c.Logger, Keep: g.Keep, Contents: g.Contents, OnWritten: a.books.Written, Now: c.Now,
 	}
 	if g.JSONL != "" {
-		file, err := jsonl.Open(g.JSONL, c.Hangup)
+		file, err := jsonl.Open(g.JSONL)
 		if err != nil {
 			return err
 		}
 		config.Exporters = append(config.Exporters, file)
 	}
 	if g.OTLP != "" {
-		text, err := credential.ResolveLines(ctx, g.OTLPHeaders, c.Env)
+		headers, err := OTLPHeaders(ctx, first, c.Env)
 		if err != nil {
-			return fmt.Errorf("generations.otlp_headers: %w", err)
-		}
-		headers, err := headersOf(text)
-		if err != nil {
-			return fmt.Errorf("generations.otlp_headers: %w", err)
+			return err
 		}
 		traces, err := otlp.New(ctx, otlp.Config{Endpoint: g.OTLP, Headers: headers, Version: c.Version, Region: first.Store.Region()})
 		if err != nil {
@@ -162,6 +158,19 @@ func (a *accounting) openRecords(ctx context.Context, c *ServerConfig, first *ca
 	}
 	a.books.Records = generation.New(config)
 	return nil
+}
+
+// OTLPHeaders reads the headers that a catalog's generations.otlp_headers names.
+func OTLPHeaders(ctx context.Context, c *catalog.Catalog, env credential.Env) (map[string]string, error) {
+	text, err := credential.ResolveLines(ctx, c.Generations.OTLPHeaders, env)
+	if err != nil {
+		return nil, fmt.Errorf("generations.otlp_headers: %w", err)
+	}
+	headers, err := headersOf(text)
+	if err != nil {
+		return nil, fmt.Errorf("generations.otlp_headers: %w", err)
+	}
+	return headers, nil
 }
 
 // headersOf reads "name: value" lines. Its error tells which line is none, and

@@ -239,8 +239,8 @@ func told(id exchangeID, usage string) *logEntry {
 }
 
 // edge and listener have the service read an entry.
-func (h *shop) edge(e *logEntry)     { h.settleEntry(e, true, time.Now()) }
-func (h *shop) listener(e *logEntry) { h.settleEntry(e, false, time.Now()) }
+func (h *shop) edge(e *logEntry)     { h.hear(e, true, time.Now()) }
+func (h *shop) listener(e *logEntry) { h.hear(e, false, time.Now()) }
 
 // record is what is kept of an exchange.
 func (h *shop) kept(id exchangeID) *generation.Record {
@@ -336,7 +336,7 @@ func TestWhatCannotBeOpenedIsAnErrorThatNamesIt(t *testing.T) {
 
 func TestNamesOfTheCatalogAreReserved(t *testing.T) {
 	t.Parallel()
-	taken := reserved(parsed(t, `
+	taken := Reserved(parsed(t, `
 keys: [{name: ci, hash: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}]
 tenants: {acme: {}}`+shopModels+shopBudgets))
 	for _, tt := range []struct {

@@ -28,7 +28,7 @@ func (s *Service) Adopt(orphans []journal.Orphan) {
 		}
 		// Without a target nobody could tell what its attempts cost.
 		if x := s.orphan(o, &note, now); len(x.chain.Targets) == 0 || !s.table.add(x) {
-			s.account(x, true)
+			s.settle(x, true)
 		}
 	}
 	if n := len(orphans); n > 0 {

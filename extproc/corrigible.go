@@ -7,8 +7,9 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/generation"
 )
 
-// corrigible holds exchanges that were settled by estimate, until a late log
-// entry tells better or their time is over. It is bounded: the oldest go first.
+// corrigible holds exchanges that were settled by estimate, until what they
+// really used is known or their time is over. It is bounded: the oldest go
+// first.
 type corrigible struct {
 	mu    sync.Mutex
 	byID  map[exchangeID]*exchange // guarded by mu, as is all below

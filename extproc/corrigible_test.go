@@ -131,14 +131,14 @@ func TestAnExchangeIsAccountedForOnce(t *testing.T) {
 	v := h.send("/v1/chat/completions", chat("sim/leave"))
 	x := h.table.get(v.id)
 	h.reports(x, 1, &x.chain.Targets[0], settlement.Report{Ended: true})
-	h.account(x, false)
+	h.settle(x, false)
 	charged := x.spend.charged
 	var all sync.WaitGroup
 	for i := range 8 {
-		all.Go(func() { h.account(x, i%2 == 0) })
+		all.Go(func() { h.settle(x, i%2 == 0) })
 	}
 	all.Wait()
-	h.account(x, true)
+	h.settle(x, true)
 	if x.spend.charged != charged || charged != (quota.Amounts{quota.Requests: 1}) {
 		t.Errorf("charged %v, then %v", charged, x.spend.charged)
 	}

@@ -313,7 +313,7 @@ func settledBy(tb testing.TB, s *Service, r *reel) func() {
 		for i := range s.table.shards {
 			for id, x := range s.table.shards[i].m {
 				s.table.remove(id)
-				s.account(x, false)
+				s.settle(x, false)
 			}
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -45,9 +44,6 @@ type ServerConfig struct {
 	// Silence how long an exchange stays open without a sign of life from Envoy; 0
 	// = 1 s and 90 s.
 	LeaseInterval, Silence time.Duration
-	// Hangup may deliver SIGHUP, upon which files that are written are opened
-	// anew.
-	Hangup <-chan os.Signal
 	// Version is this program's, for traces.
 	Version string
 	// Now is the clock; nil = time.Now.
@@ -202,7 +198,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (err error) {
 	var owned sync.WaitGroup
 	defer func() {
 		cancel()
-		s.concludeWaiting(s.now().Add(grace))
+		s.settleDue(s.now().Add(grace))
 		ended() // no request is left
 		owned.Wait()
 		err = errors.Join(err, s.accounts.close())

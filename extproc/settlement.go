@@ -25,20 +25,20 @@ const silence = 90 * time.Second
 // message type.
 var accessLogDesc = grpc.ServiceDesc{
 	ServiceName: alsv3.AccessLogService_ServiceDesc.ServiceName,
-	HandlerType: (*settler)(nil),
+	HandlerType: (*logReader)(nil),
 	Streams: []grpc.StreamDesc{{
 		StreamName: "StreamAccessLogs", ClientStreams: true,
-		Handler: func(srv any, st grpc.ServerStream) error { return srv.(settler).settle(st) },
+		Handler: func(srv any, st grpc.ServerStream) error { return srv.(logReader).readLog(st) },
 	}},
 	Metadata: alsv3.AccessLogService_ServiceDesc.Metadata,
 }
 
-// settler lets gRPC check the handler's type.
-type settler interface{ settle(st stream) error }
+// logReader lets gRPC check the handler's type.
+type logReader interface{ readLog(st stream) error }
 
-// settle reads one stream of access log entries: those of the edge end
+// readLog reads one stream of access log entries: those of the edge end
 // exchanges, those of attempt listeners tell what an attempt used.
-func (s *Service) settle(st stream) error {
+func (s *Service) readLog(st stream) error {
 	var (
 		batch logBatch
 		edge  bool
@@ -60,7 +60,7 @@ func (s *Service) settle(st stream) error {
 		}
 		now := s.now()
 		for i := range batch.entries {
-			s.settleEntry(&batch.entries[i], edge, now)
+			s.hear(&batch.entries[i], edge, now)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func (s *Service) greet(node string) error {
 	return status.Error(codes.PermissionDenied, "this ext_proc serves another Envoy; every Envoy needs its own")
 }
 
-func (s *Service) settleEntry(e *logEntry, edge bool, now time.Time) {
+func (s *Service) hear(e *logEntry, edge bool, now time.Time) {
 	id, ok := parseExchangeID(e.exchange)
 	if !ok {
 		return
@@ -149,7 +149,7 @@ func (s *Service) conclude(x *exchange) bool {
 	whole := !end.at.IsZero() && x.spend.tally.Ended(max(end.attempts, 1))
 	x.mu.Unlock()
 	if whole && s.table.remove(x.id) != nil {
-		s.account(x, false)
+		s.settle(x, false)
 	}
 	return whole
 }
@@ -180,7 +180,8 @@ func (s *Service) used(provider string, u *llm.Usage) {
 	})
 }
 
-// Sweep settles exchanges whose last log entries never came, until ctx is done.
+// Sweep settles, until ctx is done, exchanges whose usage did not come in time
+// after their end, and those whose end never came.
 func (s *Service) Sweep(ctx context.Context) {
 	t := time.NewTicker(grace / 4)
 	defer t.Stop()
@@ -194,26 +195,25 @@ func (s *Service) Sweep(ctx context.Context) {
 	}
 }
 
-// concludeWaiting settles the exchanges that have ended and waited until now for what
-// their attempts used.
-func (s *Service) concludeWaiting(now time.Time) {
+// settleDue settles the exchanges that have ended and whose grace is over.
+func (s *Service) settleDue(now time.Time) {
 	for _, id := range s.waiting.due(now) {
 		// Accounted first: what comes meanwhile finds it here, or corrigible.
 		if x := s.table.get(id); x != nil {
-			s.account(x, false)
+			s.settle(x, false)
 			s.table.remove(id)
 		}
 	}
 }
 
 func (s *Service) sweep(now time.Time) {
-	s.concludeWaiting(now)
+	s.settleDue(now)
 	lost := s.table.stale(now.Add(-s.silence))
 	if len(lost) == 0 {
 		return
 	}
 	for _, x := range lost {
-		s.account(x, true)
+		s.settle(x, true)
 		s.table.remove(x.id)
 	}
 	s.meter.Lost(len(lost))

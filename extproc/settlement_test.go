@@ -73,7 +73,7 @@ func TestAccessLogsEndExchangesAndPeriodicOnesDoNot(t *testing.T) {
 			{id, accesslogv3.AccessLogType_DownstreamEnd, 0},
 		}
 		for _, st := range steps {
-			if err := s.settle(&logs{t.Context(), []*alsv3.StreamAccessLogsMessage{line("one", st.exchange, st.kind)}}); err != nil {
+			if err := s.readLog(&logs{t.Context(), []*alsv3.StreamAccessLogsMessage{line("one", st.exchange, st.kind)}}); err != nil {
 				t.Fatal(err)
 			}
 			if n, _ := s.Open(); n != st.open {
@@ -87,7 +87,7 @@ func TestASecondEnvoyIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	from := func(node string) error {
-		return s.settle(&logs{t.Context(), []*alsv3.StreamAccessLogsMessage{line(node, "", accesslogv3.AccessLogType_DownstreamEnd)}})
+		return s.readLog(&logs{t.Context(), []*alsv3.StreamAccessLogsMessage{line(node, "", accesslogv3.AccessLogType_DownstreamEnd)}})
 	}
 	for _, node := range []string{"one", "one"} {
 		if err := from(node); err != nil {
@@ -120,7 +120,7 @@ func TestUsageInAPeriodicEntryIsCountedAtTheEndOnly(t *testing.T) {
 		common.Metadata.FilterMetadata[envoy.UsageNamespace] = &structpb.Struct{Fields: map[string]*structpb.Value{
 			envoy.UsageRaw: structpb.NewStringValue(`{"prompt_tokens":7,"completion_tokens":0}`),
 		}}
-		if err := s.settle(&logs{t.Context(), []*alsv3.StreamAccessLogsMessage{m}}); err != nil {
+		if err := s.readLog(&logs{t.Context(), []*alsv3.StreamAccessLogsMessage{m}}); err != nil {
 			t.Fatal(err)
 		}
 	}

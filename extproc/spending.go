@@ -47,7 +47,7 @@ func (s *Service) reports(x *exchange, n int, t *chain.Target, r settlement.Repo
 		r = settlement.Report{Ended: r.Ended || r.Whole}
 	}
 	x.mu.Lock()
-	whole := x.spend.tally.Add(n, settled(t), r)
+	whole := x.spend.tally.Add(n, billed(t), r)
 	late := whole && x.spend.settled
 	x.mu.Unlock()
 	if whole {
@@ -78,7 +78,7 @@ func (e *exchange) attempts(number int, now time.Time) {
 	e.mu.Unlock()
 }
 
-func settled(t *chain.Target) settlement.Target {
+func billed(t *chain.Target) settlement.Target {
 	return settlement.Target{Provider: t.Provider.Name, Model: t.Model.Name, ID: t.ID, Prices: t.Prices, Own: t.Own}
 }
 
@@ -94,7 +94,7 @@ func (s *Service) logged(x *exchange, provider string, e *logEntry) (found bool)
 		return false
 	}
 	n := max(e.attempt, 1) // at the edge only an express attempt's guard finds any
-	t, ok := x.target(n, provider)
+	t, ok := x.tried(n, provider, string(e.model))
 	if !ok {
 		s.used(provider, u)
 		return false
@@ -104,6 +104,21 @@ func (s *Service) logged(x *exchange, provider string, e *logEntry) (found bool)
 	// has at most what its beginning said.
 	s.reports(x, n, &t, settlement.Report{Usage: u, Whole: !e.aborted, Answered: true, Bytes: e.bytes})
 	return true
+}
+
+// tried is the target of attempt n as its log entry names it. An adopted
+// exchange does not know its chain: fallback models are found by their name.
+func (e *exchange) tried(n int, provider, model string) (chain.Target, bool) {
+	t, ok := e.target(n, provider)
+	if model == "" || ok && t.Model.Name == model || !e.adopted {
+		return t, ok
+	}
+	m := e.view.catalog.Model(model)
+	if m == nil {
+		return t, ok
+	}
+	found, ok := m.Target(provider)
+	return chain.Target{Model: m, Target: found}, ok
 }
 
 // finishOf is why an answer ended, by the provider's word.
@@ -161,9 +176,9 @@ func amounts(total *settlement.Total) (a quota.Amounts) {
 	return a
 }
 
-// account ends the exchange's accounts. unobserved: its end was never seen, so
+// settle ends the exchange's accounts. unobserved: its end was never seen, so
 // that it stands at the greater of what was seen and what was reserved.
-func (s *Service) account(x *exchange, unobserved bool) {
+func (s *Service) settle(x *exchange, unobserved bool) {
 	b := s.books
 	if b == nil {
 		return

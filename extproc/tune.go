@@ -1,12 +1,9 @@
 package extproc
 
 import (
-	"context"
 	"os"
 	"runtime"
 	"runtime/debug"
-
-	goredis "github.com/redis/go-redis/v9"
 )
 
 // Tune sets the runtime up for a sidecar that shares its machine with Envoy,
@@ -26,10 +23,4 @@ func Tune() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(assumedMemory)
 	}
-	goredis.SetLogger(silent{}) // errors come back from calls, with less noise
 }
-
-// silent is a log of a library's that nobody reads.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}

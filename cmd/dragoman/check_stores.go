@@ -62,7 +62,6 @@ func (d *depending) all() (list []dependency) {
 	}{
 		{"secrets.key", d.catalog.Secrets, func(s credential.Secret) error { _, err := directory.NewKeyring(s); return err }},
 		{"quota.webhook_secret", d.catalog.Quota.WebhookSecret, nil},
-		{"generations.otlp_headers", d.catalog.Generations.OTLPHeaders, nil},
 	} {
 		if secret.at == (catalog.Reference{}) {
 			continue
@@ -72,6 +71,12 @@ func (d *depending) all() (list []dependency) {
 			if err == nil && secret.check != nil {
 				err = secret.check(value)
 			}
+			return err
+		}})
+	}
+	if d.catalog.Generations.OTLPHeaders != (catalog.Reference{}) {
+		list = append(list, dependency{field: "generations", local: func(ctx context.Context) error {
+			_, err := extproc.OTLPHeaders(ctx, d.catalog, d.env)
 			return err
 		}})
 	}

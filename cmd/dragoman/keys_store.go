@@ -55,32 +55,18 @@ func (k *keyStore) with(ctx context.Context, s streams, do func(*directory.Direc
 		return err
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
-	d, err := directory.Open(ctx, directory.Config{
-		Store: store, Now: time.Now, Reserved: k.reserved,
+	config := directory.Config{
+		Store: store, Now: time.Now,
 		Logger: slog.New(slog.DiscardHandler), // what it would log is the gateway's to say
-	})
+	}
+	if k.served != nil {
+		config.Reserved = extproc.Reserved(k.served)
+	}
+	d, err := directory.Open(ctx, config)
 	if err != nil {
 		return err
 	}
 	return do(d)
-}
-
-// reserved are the names of the catalog's keys and budgets.
-func (k *keyStore) reserved(kind directory.Kind, name string) bool {
-	if k.served == nil {
-		return false
-	}
-	for i := range k.served.Keys {
-		if kind == directory.KindKey && k.served.Keys[i].Name == name {
-			return true
-		}
-	}
-	for i := range k.served.Budgets {
-		if kind == directory.KindBudget && k.served.Budgets[i].Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 func (k *keyStore) open(ctx context.Context, s streams) (directory.Store, io.Closer, error) {

@@ -38,7 +38,7 @@ type Record struct {
 	Key, KeyID, Tenant string
 	Tags               []string
 	User               string // the client's own end user, as it says
-	Surface            string // the client's dialect
+	Surface            string // what was asked for: an endpoint's name, such as chat.completions
 	Model              string // the public name asked for
 	// Served, Provider and TargetID are the public name that served, where, and
 	// that provider's own name for it; "" if no target served.
@@ -59,7 +59,7 @@ type Record struct {
 	FirstToken, Took time.Duration
 	// Estimated: the usage comes of bytes, no provider reported it. Unobserved:
 	// the end was not seen, and usage and cost are what was reserved or more.
-	// Corrected: a late log entry has set an unobserved record right.
+	// Corrected: what it really used became known after it was settled by estimate.
 	// Recovered: written by a process that found the exchange in the journal.
 	// Aborted: the client went away before the end.
 	Estimated, Unobserved, Aborted, Corrected, Recovered bool

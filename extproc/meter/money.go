@@ -39,7 +39,7 @@ func newMoney() money {
 		limited:   make(map[string]prometheus.Counter, len(unitNames)),
 		cost:      counter("cost_dollars_total", "What settled exchanges cost, in US dollars."),
 		unpriced:  counter("unpriced_total", "Exchanges that used tokens without a known price."),
-		corrected: counter("corrections_total", "Exchanges set right by a late access log entry."),
+		corrected: counter("corrections_total", "Exchanges settled by estimate and set right when their usage became known."),
 		crossed:   counter("soft_limits_crossed_total", "Times a soft threshold of a limit was crossed."),
 	}
 	for _, name := range unitNames {
@@ -89,7 +89,7 @@ func (m *Meter) Settled(b Bill) {
 	}
 }
 
-// Corrected counts a settlement that a late entry set right.
+// Corrected counts a settlement that later usage set right.
 func (m *Meter) Corrected() {
 	if m != nil {
 		m.money.corrected.Inc()

@@ -40,7 +40,8 @@ var units = [NumUnits]struct{ name, one, many string }{
 	Concurrent: {"concurrent", " request at a time", " requests at a time"},
 }
 
-// String is the unit's name: a metric label and what catalogs say.
+// String is the unit's name: a metric label and a webhook's word; catalogs write
+// input_tokens and output_tokens.
 func (u Unit) String() string {
 	if u >= NumUnits {
 		return "unknown"
@@ -73,7 +74,8 @@ var windows = [NumWindows]struct{ name, each string }{
 	Month:  {"month", " a month"},
 }
 
-// String is the window's name: a metric label and what catalogs say.
+// String is the window's name: a metric label and a webhook's word; catalogs write
+// input_tokens and output_tokens.
 func (w Window) String() string {
 	if w >= NumWindows {
 		return "unknown"

@@ -31,7 +31,7 @@
 // once and bounded.
 //
 // Refuses: floats, negative amounts, windows of local time (all are UTC, by the
-// store's clock). It knows no prices, keys or dialects.
+// store's clock). It knows no prices and no secrets; of keys, tenants, models and dialects it knows names.
 //
 // Concurrency: any number of goroutines reserve and settle; a lease's free part
 // is one atomic word, and only one exchange with the store is under way at a

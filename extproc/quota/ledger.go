@@ -32,6 +32,10 @@ type Config struct {
 	Logger *slog.Logger // nil: none
 }
 
+// LeaseLife is how long stores keep the leases of an owner that they do not see,
+// unless they are told otherwise.
+const LeaseLife = 5 * time.Minute
+
 // patience is how long the store may take to answer a call.
 const patience = time.Second
 
@@ -43,7 +47,7 @@ func (c Config) withDefaults() Config {
 		c.Wait = 20 * time.Millisecond
 	}
 	if c.LeaseLife <= 0 {
-		c.LeaseLife = 5 * time.Minute
+		c.LeaseLife = LeaseLife
 	}
 	if c.Interval <= 0 {
 		c.Interval = time.Second

@@ -52,10 +52,9 @@ type Tally struct {
 }
 
 type attempt struct {
-	target   Target
-	report   Report
-	usage    llm.Usage
-	reported bool
+	target Target
+	report Report
+	usage  llm.Usage
 }
 
 // Add adds a report on attempt number n, from 1; others are not attempts. It
@@ -68,7 +67,6 @@ func (t *Tally) Add(n int, target Target, r Report) (whole bool) {
 		t.attempts = append(t.attempts, attempt{})
 	}
 	a := &t.attempts[n-1]
-	a.reported = true
 	if target.Provider != "" {
 		a.target = target
 	}

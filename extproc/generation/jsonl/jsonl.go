@@ -3,7 +3,7 @@
 //
 // Promises: a line is written whole or, after a full disk, ended by the next
 // one; a file that was renamed or deleted meanwhile is made anew (as log
-// rotation expects), also on the hang-up signal. Refuses to wait for the disk:
+// rotation expects). Refuses to wait for the disk:
 // what is written survives this process, not a power loss.
 //
 // Concurrency: a File is used by one goroutine at a time, as generation.Writer
@@ -22,19 +22,17 @@ import (
 
 // File is an exporter.
 type File struct {
-	path   string
-	hangup <-chan os.Signal
-	file   *os.File
-	torn   bool // the last line has no end
+	path string
+	file *os.File
+	torn bool // the last line has no end
 }
 
 var _ generation.Exporter = (*File)(nil)
 
 // Open opens the file, so that a path that cannot be written is an error at
-// once. hangup may deliver SIGHUP, upon which the file is opened anew before
-// the next records; nil = it does not.
-func Open(path string, hangup <-chan os.Signal) (*File, error) {
-	f := &File{path: path, hangup: hangup}
+// once.
+func Open(path string) (*File, error) {
+	f := &File{path: path}
 	if err := f.open(); err != nil {
 		return nil, err
 	}
@@ -75,14 +73,9 @@ func (f *File) Export(_ context.Context, records []*generation.Record) error {
 	return err
 }
 
-// renew opens the path anew if what is open there no longer is, or on a signal.
+// renew opens the path anew if what is open no longer is there.
 func (f *File) renew() error {
 	again := f.file == nil
-	select {
-	case <-f.hangup:
-		again = true
-	default:
-	}
 	if !again {
 		now, err := os.Stat(f.path)
 		open, openErr := f.file.Stat()

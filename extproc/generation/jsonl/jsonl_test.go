@@ -46,7 +46,7 @@ func TestEveryRecordIsALine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "g.jsonl")
 	want := append(generationtest.Some(1, 20), generationtest.Full())
 	for _, part := range [][]*generation.Record{want[:7], want[7:]} { // as two runs of a program
-		f, err := jsonl.Open(path, nil)
+		f, err := jsonl.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,26 +65,21 @@ func TestEveryRecordIsALine(t *testing.T) {
 
 func TestAFileThatIsMovedAwayIsMadeAnew(t *testing.T) {
 	records := generationtest.Some(1, 4)
-	for name, rotate := range map[string]func(path string, hangup chan<- os.Signal) error{
-		"renamed": func(path string, _ chan<- os.Signal) error { return os.Rename(path, path+".1") },
-		"renamed and made again": func(path string, _ chan<- os.Signal) error {
+	for name, rotate := range map[string]func(path string) error{
+		"renamed": func(path string) error { return os.Rename(path, path+".1") },
+		"renamed and made again": func(path string) error {
 			return errors.Join(os.Rename(path, path+".1"), os.WriteFile(path, nil, 0o600))
-		},
-		"renamed, with a signal": func(path string, hangup chan<- os.Signal) error {
-			hangup <- syscall.SIGHUP
-			return os.Rename(path, path+".1")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "g.jsonl")
-			hangup := make(chan os.Signal, 1)
-			f, err := jsonl.Open(path, hangup)
+			f, err := jsonl.Open(path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = f.Close() }()
 			export(t, f, records[0])
-			if err := rotate(path, hangup); err != nil {
+			if err := rotate(path); err != nil {
 				t.Fatal(err)
 			}
 			export(t, f, records[1:3]...)
@@ -105,7 +100,7 @@ func TestADirectoryThatIsGoneIsAnErrorUntilItIsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "g.jsonl")
-	f, err := jsonl.Open(path, nil)
+	f, err := jsonl.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +119,7 @@ func TestADirectoryThatIsGoneIsAnErrorUntilItIsBack(t *testing.T) {
 	if diff := cmp.Diff(records[1:], read(t, path)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := jsonl.Open(filepath.Join(dir, "no", "g.jsonl"), nil); err == nil {
+	if _, err := jsonl.Open(filepath.Join(dir, "no", "g.jsonl")); err == nil {
 		t.Error("a path that cannot be written is taken")
 	}
 }
@@ -136,7 +131,7 @@ func TestALineThatBrokeOffSpoilsNoOther(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 		t.Fatal(err)
 	}
-	f, err := jsonl.Open(path, nil)
+	f, err := jsonl.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}

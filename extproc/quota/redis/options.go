@@ -21,9 +21,6 @@ const (
 	warm        = 2 // connections kept open, so that an urgent call need not dial
 )
 
-// defaultLife is how long an owner that is not seen keeps its leases.
-const defaultLife = 5 * time.Minute
-
 // Options say which Redis and which keys in it.
 type Options struct {
 	// Addrs are host:port or, of a single server, the path of a Unix socket:

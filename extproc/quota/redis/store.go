@@ -39,7 +39,7 @@ func Open(o Options) (*Store, error) {
 		owners: make(map[quota.Owner]*whereabouts),
 	}
 	if s.life == 0 {
-		s.life = defaultLife
+		s.life = quota.LeaseLife
 	}
 	return s, nil
 }

@@ -44,7 +44,7 @@ func Open(path string, o Options) (*Store, error) {
 		o.Now = time.Now
 	}
 	if o.LeaseLife <= 0 {
-		o.LeaseLife = 5 * time.Minute
+		o.LeaseLife = quota.LeaseLife
 	}
 	// SQLite gives its other files the mode of this one.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
