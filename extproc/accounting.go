@@ -138,6 +138,9 @@ func (a *accounting) openRecords(ctx context.Context, c *ServerConfig, first *ca
 	config := generation.Config{
 		Store: a.stores.Generations, Logger: c.Logger, Keep: g.Keep, Contents: g.Contents, OnWritten: a.books.Written, Now: c.Now,
 	}
+	if g.Contents {
+		config.Held = heldContents
+	}
 	if g.JSONL != "" {
 		file, err := jsonl.Open(g.JSONL)
 		if err != nil {
@@ -159,6 +162,9 @@ func (a *accounting) openRecords(ctx context.Context, c *ServerConfig, first *ca
 	a.books.Records = generation.New(config)
 	return nil
 }
+
+// heldContents is how many records with contents may wait to be written.
+const heldContents = 2048
 
 // OTLPHeaders reads the headers that a catalog's generations.otlp_headers names.
 func OTLPHeaders(ctx context.Context, c *catalog.Catalog, env credential.Env) (map[string]string, error) {

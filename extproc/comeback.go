@@ -42,7 +42,7 @@ func (r *routing) comeBack(x *exchange) error {
 			if out.body, ok = r.translated(x, status, body); !ok {
 				return errBroken
 			}
-			x.says(out.body)
+			r.s.says(x, out.body)
 		}
 		if err := r.st.SendMsg(out); err != nil || m.end {
 			return ignoreGone(err)

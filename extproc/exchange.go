@@ -9,7 +9,6 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
-	"github.com/dragoman-gateway/dragoman/extproc/generation"
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
 )
@@ -51,6 +50,7 @@ type exchange struct {
 	chain    chain.Chain
 	model    string // public name asked for
 	size     int64  // of the request's body in bytes
+	kept     bool   // what is said is kept
 	// adopted: an earlier process registered it, and its journal is all that is
 	// known.
 	adopted bool
@@ -70,7 +70,7 @@ type exchange struct {
 	seen     time.Time // last sign of life
 	served   meter.Lane
 	spend    spending
-	contents *generation.Contents // nil unless the operator keeps what is said
+	contents *contents // nil unless the operator keeps what is said
 }
 
 // pristine is the client's request as it came; ok is false when it has been

@@ -124,7 +124,7 @@ func (r *routing) sendExpress(x *exchange) error {
 	}
 	set, remove := x.callHeaders(d.codec, d.keys)
 	head.set, head.remove = append(head.set, set...), append(head.remove, remove...)
-	if err := r.answer(&head, body); err != nil || !d.translates {
+	if err := r.answer(x, &head, body); err != nil || !d.translates {
 		return err
 	}
 	return r.comeBack(x)

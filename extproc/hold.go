@@ -192,7 +192,7 @@ func (a *attempt) commit(r ruling) error {
 	if r.do == leaveIt {
 		return nil
 	}
-	a.x.says(r.out)
+	a.s.says(a.x, r.out)
 	for ; a.pending > 0; a.pending-- {
 		b := &reply{part: toResponseBody, op: replaceBody}
 		if a.pending == 1 {

@@ -64,14 +64,17 @@ func ownsOf(c *catalog.Catalog, d *directory.Snapshot) map[string]*credential.Ow
 	return owns
 }
 
-// budgetsOf are those of catalog and directory.
+// budgetsOf are those of catalog and directory. Of two with one name the
+// catalog's holds.
 func budgetsOf(c *catalog.Catalog, d *directory.Snapshot) []catalog.Budget {
 	if d == nil {
 		return c.Budgets
 	}
 	all := slices.Clone(c.Budgets)
 	for _, b := range d.Budgets {
-		all = append(all, b.Budget)
+		if !slices.ContainsFunc(c.Budgets, func(o catalog.Budget) bool { return o.Name == b.Name }) {
+			all = append(all, b.Budget)
+		}
 	}
 	return all
 }

@@ -25,10 +25,7 @@ func (s *Service) record(x *exchange, lines []settlement.Line, total *settlement
 	if x.key != nil {
 		r.KeyID = x.key.ID
 	}
-	if x.contents != nil {
-		said := *x.contents // more may be said
-		r.Contents = &said
-	}
+	r.Contents = x.contents.kept()
 	if r.FirstToken == 0 && r.Status > 0 && r.Status < 400 {
 		r.FirstToken = r.Took // in one piece
 	}

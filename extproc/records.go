@@ -17,6 +17,9 @@ import (
 // recordsTime bounds what a question about records may take.
 const recordsTime = 5 * time.Second
 
+// questions is how many may be under way at a time: each keeps a database busy.
+const questions = 8
+
 // records answers a client's question about its own past: one generation, a
 // report, or what its budget still holds.
 func (r *routing) records() error {
@@ -26,6 +29,12 @@ func (r *routing) records() error {
 	}
 	if m := string(r.head.method); m != "GET" && m != "HEAD" {
 		return r.refuse(&llm.Problem{Kind: llm.MethodNotAllowed, Message: "Use GET for " + r.asked.endpoint.String() + "."})
+	}
+	select {
+	case r.s.asking <- struct{}{}:
+		defer func() { <-r.s.asking }()
+	default:
+		return r.refuse(&llm.Problem{Kind: llm.Overloaded, RetryAfter: time.Second, Message: "Too many questions about records at a time; try again in a moment."})
 	}
 	ctx, cancel := context.WithTimeout(r.st.Context(), recordsTime)
 	defer cancel()

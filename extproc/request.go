@@ -132,7 +132,7 @@ func (e *exchange) redact(provider string, body []byte) []byte {
 // client's: in another dialect, as one array, or because the operator wants it:
 // for the model, or to keep what is said, which only passes here then.
 func (e *exchange) translates(c *dialect.Codec, t *chain.Target) bool {
-	return c != e.codec || t.Model.Lane == catalog.LaneTranslate || e.asked.array || e.contents != nil
+	return c != e.codec || t.Model.Lane == catalog.LaneTranslate || e.asked.array || e.kept
 }
 
 // decode reads the client's request. Gemini's model and stream stand in the path.

@@ -21,9 +21,9 @@ func (r *routing) reserve(ctx context.Context, x *exchange) *llm.Problem {
 	}
 	sp := &x.spend
 	sp.subject = r.subject(x.envelope.Options.Tags)
-	accounts, err := b.Ledger.Accounts(&sp.subject, x.model)
+	accounts, err := b.Ledger.Accounts(&sp.subject, x.models()...)
 	if err != nil {
-		return &llm.Problem{Kind: llm.Internal, Message: "More limits apply to this request than the gateway can count; the operator must merge some.", Cause: err}
+		return &llm.Problem{Kind: llm.InvalidRequest, Param: "tags", Message: "More limits apply to this request than the gateway can count; send fewer tags and fallback models.", Cause: err}
 	}
 	if accounts.Counts(quota.Money) {
 		if p := r.pricedOnly(x); p != nil {
@@ -56,6 +56,18 @@ func (r *routing) reserve(ctx context.Context, x *exchange) *llm.Problem {
 	return nil
 }
 
+// models are all that may serve the request, the one it asks for first: it
+// counts in the limits of each.
+func (e *exchange) models() []string {
+	names := append(make([]string, 0, 4), e.model)
+	for i := range e.chain.Targets {
+		if name := e.chain.Targets[i].Model.Name; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // A client that waits for the end of each answer before it asks again is never
 // refused by a cap on requests under way: Envoy tells of an end a moment after
 // the client has it (in batches, every resource.Options.Flush).
@@ -63,6 +75,21 @@ const (
 	placeWait = 250 * time.Millisecond
 	placeLook = 10 * time.Millisecond
 )
+
+// abandon ends an exchange of which Envoy has heard nothing: no attempt follows
+// and no log names it.
+func (r *routing) abandon(x *exchange) {
+	x.mu.Lock()
+	settled := x.spend.settled
+	x.spend.settled = true
+	r.s.table.letGo(x.contentsHeld())
+	x.contents = nil
+	x.mu.Unlock()
+	r.s.table.remove(x.id)
+	if !settled {
+		r.unreserve(x)
+	}
+}
 
 // unreserve gives a reservation back whose request goes nowhere.
 func (r *routing) unreserve(x *exchange) {

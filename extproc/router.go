@@ -138,10 +138,18 @@ func (r *routing) exchange(bodiless bool) error {
 // register opens the exchange: what it may cost is set aside, and attempts find
 // it.
 func (r *routing) register(x *exchange) *llm.Problem {
+	if !r.s.knows() {
+		return &llm.Problem{Kind: llm.Overloaded, RetryAfter: time.Second, Message: "The gateway does not know its keys and budgets yet; try again in a moment."}
+	}
 	if p := r.reserve(r.st.Context(), x); p != nil {
 		return p
 	}
+	x.seen = r.s.now() // the body may have taken longer than any silence
+	if x.kept {
+		x.contents = r.requested(x.body)
+	}
 	if !r.s.table.add(x) {
+		r.s.table.letGo(x.contentsHeld())
 		r.unreserve(x)
 		return full()
 	}
@@ -177,9 +185,7 @@ func (r *routing) plan(body []byte) (*exchange, *llm.Problem) {
 		id: r.id, view: r.view, key: r.key, own: r.own(), asked: r.asked, vendor: r.head.vendor, codec: codec, envelope: env, chain: ch,
 		model: m.Name, started: r.started, seen: r.started, body: body, size: int64(len(body)),
 	}
-	if r.view.catalog.Generations.Contents {
-		x.contents = requested(body)
-	}
+	x.kept = r.view.catalog.Generations.Contents && r.s.books != nil
 	if x.express = r.expresses(x); x.express {
 		x.served = meter.Express
 	} else {

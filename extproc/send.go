@@ -28,7 +28,7 @@ func (r *routing) send(x *exchange) error {
 	if x.chain.Override {
 		head.chain = encodeChain(x.chain.Targets, false)
 	}
-	return r.answer(&head, &reply{part: toRequestBody, op: streamedBody})
+	return r.answer(x, &head, &reply{part: toRequestBody, op: streamedBody})
 }
 
 // facts are the exchange's metadata: response headers and access logs carry
@@ -51,12 +51,17 @@ func (r *routing) facts(x *exchange, d llm.Dialect) []byte {
 }
 
 // answer sends headers and the whole body; the stage is over then.
-func (r *routing) answer(head, body *reply) error {
-	if err := r.st.SendMsg(head); err != nil {
-		return nil //nolint:nilerr // the client left; the access log ends the exchange
+func (r *routing) answer(x *exchange, head, body *reply) error {
+	err := r.st.Context().Err()
+	if err == nil {
+		err = r.st.SendMsg(head)
+	}
+	if err != nil { // the client left
+		r.abandon(x)
+		return nil //nolint:nilerr // there is nobody to tell
 	}
 	body.end = !r.trailers
-	err := r.st.SendMsg(body)
+	err = r.st.SendMsg(body)
 	if err == nil && r.trailers {
 		err = r.st.SendMsg(&reply{part: toRequestTrailers, remove: r.late})
 	}

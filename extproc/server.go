@@ -97,6 +97,7 @@ func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
 		Logger: c.Logger, Meter: m, MaxExchanges: first.Limits.Exchanges, MaxHeld: held, Media: fetch.New(c.Fetch),
 		Books: s.accounts.books, Silence: c.Silence, Now: c.Now,
 	})
+	s.loaded = s.accounts.directory.Loaded
 	s.accounts.books.regional.onChange(s.relimit)
 	m.Watch(s.Open)
 	s.UseDirectory(s.accounts.directory.Current())
@@ -111,22 +112,14 @@ func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
 	}
 	s.xds, err = grpc.NewClient(c.XDS, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}))
-	return s, err
+	if err != nil {
+		return nil, errors.Join(err, s.accounts.close())
+	}
+	return s, nil
 }
 
 // Directory is what is managed while the server runs.
 func (s *Server) Directory() *directory.Directory { return s.accounts.directory }
-
-// Unready says why requests cannot be served yet; "" when they can.
-func (s *Server) Unready() string {
-	if why := s.Service.Unready(); why != "" {
-		return why
-	}
-	if !s.accounts.directory.Loaded() {
-		return "the store of keys and budgets has not been read"
-	}
-	return ""
-}
 
 // Generations answers questions about what is recorded.
 func (s *Server) Generations() generation.Reader { return s.accounts.books.Reader }
@@ -198,6 +191,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (err error) {
 	var owned sync.WaitGroup
 	defer func() {
 		cancel()
+		s.grpc.Stop()
 		s.settleDue(s.now().Add(grace))
 		ended() // no request is left
 		owned.Wait()

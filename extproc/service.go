@@ -61,6 +61,10 @@ type Service struct {
 	books   *Books
 	silence time.Duration
 	waiting waiting
+	// loaded tells whether keys and budgets of the store are known; nil: there is
+	// none.
+	loaded  func() bool
+	asking  chan struct{} // has room for the questions about records at a time
 	view    atomic.Pointer[view]
 	node    atomic.Pointer[string]
 	sources sources
@@ -77,7 +81,7 @@ func New(c Config) *Service {
 	return &Service{
 		log: c.Logger, meter: c.Meter, now: c.Now,
 		table: newTable(c.MaxExchanges, c.MaxHeld), cooling: chain.NewCooling(), media: c.Media,
-		books: c.Books, silence: c.Silence,
+		books: c.Books, silence: c.Silence, asking: make(chan struct{}, questions),
 	}
 }
 
@@ -89,10 +93,15 @@ func (s *Service) Unready() string {
 		return "no catalog"
 	case !v.ready:
 		return "no routes received from xds"
+	case !s.knows():
+		return "the store of keys and budgets has not been read"
 	default:
 		return ""
 	}
 }
+
+// knows tells whether all keys and budgets there are are known.
+func (s *Service) knows() bool { return s.loaded == nil || s.loaded() }
 
 // Open returns how many exchanges are open and how many bytes of bodies they
 // hold.

@@ -60,9 +60,16 @@ func (s *Service) readLog(st stream) error {
 		}
 		now := s.now()
 		for i := range batch.entries {
-			s.hear(&batch.entries[i], edge, now)
+			s.hearSafely(&batch.entries[i], edge, now)
 		}
 	}
+}
+
+// hearSafely lets a fault of ours in one entry, which holds a provider's words,
+// cost no more than that entry.
+func (s *Service) hearSafely(e *logEntry, edge bool, now time.Time) {
+	defer func() { _ = s.caught(recover()) }()
+	s.hear(e, edge, now)
 }
 
 // greet admits one Envoy only: the stages of a request must meet in the same
@@ -148,8 +155,10 @@ func (s *Service) conclude(x *exchange) bool {
 	end := &x.spend.end
 	whole := !end.at.IsZero() && x.spend.tally.Ended(max(end.attempts, 1))
 	x.mu.Unlock()
-	if whole && s.table.remove(x.id) != nil {
+	if whole {
+		// Settled first: what comes meanwhile finds it in the table, or corrigible.
 		s.settle(x, false)
+		s.table.remove(x.id)
 	}
 	return whole
 }

@@ -179,50 +179,61 @@ func amounts(total *settlement.Total) (a quota.Amounts) {
 // settle ends the exchange's accounts. unobserved: its end was never seen, so
 // that it stands at the greater of what was seen and what was reserved.
 func (s *Service) settle(x *exchange, unobserved bool) {
-	b := s.books
-	if b == nil {
+	if s.books == nil {
 		return
 	}
+	if bill, first := s.closeAccount(x, unobserved); first {
+		s.meter.Settled(bill)
+	}
+}
+
+// closeAccount is settle but for the metrics; first is false if it has been done.
+func (s *Service) closeAccount(x *exchange, unobserved bool) (bill meter.Bill, first bool) {
+	b := s.books
 	x.mu.Lock()
+	defer x.mu.Unlock()
 	sp := &x.spend
 	if sp.settled {
-		x.mu.Unlock()
-		return
+		return bill, false
 	}
 	sp.settled = true
 	lines := sp.tally.Lines(s.guess(x))
 	total := settlement.Sum(lines)
 	sp.charged = amounts(&total)
 	if unobserved {
-		total.Estimated = true
-		for u := range sp.charged {
-			if quota.Unit(u) != quota.Concurrent {
-				sp.charged[u] = max(sp.charged[u], sp.estimate[u])
-			}
-		}
-		total.Cost = max(total.Cost, llm.NanoUSD(sp.charged[quota.Money]))
-		total.Market = max(total.Market, total.Cost)
-		total.Usage.Input, total.Usage.Output = llm.Some(llm.Tokens(sp.charged[quota.Input])), llm.Some(llm.Tokens(sp.charged[quota.Output]))
-	}
-	if !unobserved { // estimates teach nothing
-		s.learn(x, lines)
+		sp.atLeastReserved(&total)
+	} else {
+		s.learn(x, lines) // estimates teach nothing
 	}
 	record := s.record(x, lines, &total)
 	record.Unobserved = unobserved
 	var charges [quota.MaxCharges]quota.Charge
 	var note [journal.MaxNote]byte
-	late := total.Estimated || sp.end.aborted // what it really used may still come
 	b.unwritten.add(x.id, sp.slot)
 	sp.reserved.Settle(&sp.charged) // before the journal does: Reservation.Settle says why
 	if err := sp.slot.Settle(sp.reserved.Settled(charges[:0], &sp.charged), appendNote(note[:0], record)); err != nil {
 		s.log.Error("an exchange was not settled in the journal", "error", err)
 	}
 	b.write(record)
-	if late {
+	s.table.letGo(x.contentsHeld())
+	x.contents = nil
+	if total.Estimated || sp.end.aborted { // what it really used may still come
 		b.corrigible.keep(x, s.now()) // before a report can find it settled
 	}
-	x.mu.Unlock()
-	s.meter.Settled(meter.Bill{Cost: total.Cost, Estimated: total.Estimated, Unobserved: unobserved, Unpriced: !total.Priced})
+	return meter.Bill{Cost: total.Cost, Estimated: total.Estimated, Unobserved: unobserved, Unpriced: !total.Priced}, true
+}
+
+// atLeastReserved raises a bill to what was reserved.
+func (sp *spending) atLeastReserved(total *settlement.Total) {
+	total.Estimated = true
+	for u := range sp.charged {
+		if quota.Unit(u) != quota.Concurrent {
+			sp.charged[u] = max(sp.charged[u], sp.estimate[u])
+		}
+	}
+	total.Cost = max(total.Cost, llm.NanoUSD(sp.charged[quota.Money]))
+	total.Market = max(total.Market, total.Cost)
+	total.Usage.Input, total.Usage.Output = llm.Some(llm.Tokens(sp.charged[quota.Input])), llm.Some(llm.Tokens(sp.charged[quota.Output]))
 }
 
 // correct sets an exchange right that was settled by estimate, once, when what
@@ -245,6 +256,7 @@ func (s *Service) correct(x *exchange) {
 	for u := range delta {
 		delta[u] -= x.spend.charged[u]
 	}
+	before := x.spend.charged
 	x.spend.charged = now
 	owed := x.spend.reserved.Charges(nil)
 	for i := range owed {
@@ -253,6 +265,11 @@ func (s *Service) correct(x *exchange) {
 	b.Ledger.Owe(owed)
 	if err := b.Journal.Correct(x.id, owed); err != nil {
 		s.log.Error("a correction was not journalled; the exchange stays as it was estimated", "error", err)
+		for i := range owed {
+			owed[i].Amount = -owed[i].Amount
+		}
+		b.Ledger.Owe(owed)
+		x.spend.charged = before
 		return
 	}
 	record := s.record(x, lines, &total)

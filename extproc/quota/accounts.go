@@ -85,10 +85,17 @@ func (c *cache) keep(b *[ways]atomic.Pointer[Accounts], a *Accounts) {
 	b[place].Store(a)
 }
 
-// Accounts finds the accounts that count requests of a subject for a model. It
-// fails if they are more than MaxCharges. s is not kept.
-func (l *Ledger) Accounts(s *Subject, model string) (*Accounts, error) {
+// Accounts finds the accounts that count requests of a subject for a model, or
+// for several that may serve it: those of each. It fails if they are more than
+// MaxCharges. s is not kept.
+func (l *Ledger) Accounts(s *Subject, models ...string) (*Accounts, error) {
 	set := l.rules.Load()
+	model := ""
+	if len(models) == 1 {
+		model = models[0]
+	} else if len(models) > 1 {
+		model = strings.Join(models, separator)
+	}
 	b := l.cache.bucket(s, model)
 	for i := range b {
 		if a := b[i].Load(); a != nil && a.set == set && a.are(s, model) {
@@ -114,8 +121,23 @@ func (l *Ledger) Accounts(s *Subject, model string) (*Accounts, error) {
 	return a, nil
 }
 
-// resolve finds the accounts of all limits that hold.
-func (set *rules) resolve(s *Subject, model string) []account {
+// separator stands between models; none has it in its name.
+const separator = "\x00"
+
+// resolve finds the accounts of all limits that hold for one of the models.
+func (set *rules) resolve(s *Subject, models string) []account {
+	var found []account
+	for model := range strings.SplitSeq(models, separator) {
+		for _, a := range set.resolveOne(s, model) {
+			if !slices.ContainsFunc(found, func(b account) bool { return a.id == b.id }) {
+				found = append(found, a)
+			}
+		}
+	}
+	return slices.Clip(found)
+}
+
+func (set *rules) resolveOne(s *Subject, model string) []account {
 	var found []account
 	values := [NumDimensions]string{Key: s.Key, Tenant: s.Tenant, Model: model}
 	for _, r := range set.candidates(s) {
@@ -135,7 +157,7 @@ func (set *rules) resolve(s *Subject, model string) []account {
 			found = append(found, r.account(&values))
 		}
 	}
-	return slices.Clip(found)
+	return found
 }
 
 // account is the rule's for these values.

@@ -170,6 +170,7 @@ func (l *Ledger) apply(reply *Reply, sent instant) {
 	t := &l.talk
 	now := l.now()
 	l.zero.Store(reply.Now.UnixNano() - int64(sent+(now-sent)/2))
+	l.synced.Store(true)
 	for i, s := range t.leases {
 		l.granted(s, &t.asks[i], grant{&reply.Leases[i], sent, now})
 	}

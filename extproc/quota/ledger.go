@@ -74,6 +74,8 @@ type Ledger struct {
 	rules atomic.Pointer[rules]
 	// zero is what the store's clock shows at instant zero, in ns since 1970.
 	zero atomic.Int64
+	// synced tells that the store's clock is known.
+	synced atomic.Bool
 	// away tells that the store does not answer: nobody waits for it.
 	away   atomic.Bool
 	leases [64]shard

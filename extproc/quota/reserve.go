@@ -61,19 +61,25 @@ func (w *wanting) reserve(ctx context.Context) *Refusal {
 	wait := time.NewTimer(l.cfg.Wait)
 	defer wait.Stop()
 	for {
-		missing, refusal := w.take()
-		if refusal != nil {
-			w.rollBack()
-			return refusal
-		}
-		if missing == 0 {
-			return nil
-		}
-		if l.away.Load() {
-			return w.lend()
+		var round <-chan struct{}
+		if l.synced.Load() || l.away.Load() {
+			missing, refusal := w.take()
+			if refusal != nil {
+				w.rollBack()
+				return refusal
+			}
+			if missing == 0 {
+				return nil
+			}
+			if l.away.Load() {
+				return w.lend()
+			}
+			round = w.join()
+		} else {
+			round = l.nextRound() // which window it is, the store's clock says
 		}
 		select {
-		case <-w.join():
+		case <-round:
 		case <-wait.C:
 			// Until an exchange succeeds nobody else waits in vain.
 			l.away.Store(true)
@@ -130,6 +136,15 @@ func (w *wanting) join() <-chan struct{} {
 			l.waiting = append(l.waiting, s)
 		}
 	}
+	round := l.round
+	l.mu.Unlock()
+	l.hurry()
+	return round
+}
+
+// nextRound is closed when the next exchange has ended.
+func (l *Ledger) nextRound() <-chan struct{} {
+	l.mu.Lock()
 	round := l.round
 	l.mu.Unlock()
 	l.hurry()
