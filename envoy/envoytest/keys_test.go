@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dragoman-gateway/dragoman/envoy/simulator"
 	"github.com/dragoman-gateway/dragoman/extproc"
 	"github.com/dragoman-gateway/dragoman/extproc/admin"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
@@ -329,4 +330,23 @@ func containsFold(s, word string) bool {
 func hashOf(key string) []byte {
 	sum := sha256.Sum256([]byte(key))
 	return sum[:]
+}
+
+func TestABudgetOfTheStoreTellsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	g := Start(t, Options{Catalog: membersCatalog, Providers: []simulator.Config{{Name: "alpha"}, {Name: "beta"}}})
+	key := create(t, g.Server.Directory(), catalog.Key{Name: "ci"})
+	budget := catalog.Budget{Name: "ci", Keys: []string{"ci"}, Per: "day", Limits: []catalog.BudgetLimit{{Unit: "requests", Amount: 3}}}
+	if _, err := g.Server.Directory().PutBudget(t.Context(), operator, budget); err != nil {
+		t.Fatal(err)
+	}
+	for left := 2; left >= 0; left-- {
+		a := g.hello(t, key)
+		if got := a.Header.Get("X-Ratelimit-Remaining-Requests"); a.Status != http.StatusOK || got != fmt.Sprint(left) || a.Header.Get("X-Ratelimit-Limit-Requests") != "3" {
+			t.Errorf("%q are left, want %d: %s", got, left, a)
+		}
+	}
+	if a := g.hello(t, key); a.Status != http.StatusTooManyRequests || !strings.Contains(string(a.Body), "ci/requests") || a.Header.Get("Retry-After") == "" {
+		t.Errorf("beyond the budget: %s", a)
+	}
 }

@@ -199,7 +199,7 @@ func (b *builder) gatewayFacts() []*corev3.HeaderValueOption {
 		ifAbsent(envoy.ModelHeader, "%DYNAMIC_METADATA("+envoy.ExchangeNamespace+":"+envoy.FactModel+")%"),
 		setHeader(envoy.ProviderHeader, "%METADATA(CLUSTER:"+envoy.ExchangeNamespace+":"+envoy.FactProvider+")%"),
 	}
-	if len(b.c.Budgets) > 0 {
+	if len(b.c.Budgets) > 0 || !b.c.Open { // others may stand in the store
 		for _, name := range envoy.LimitHeaders {
 			facts = append(facts, setHeader(name, "%DYNAMIC_METADATA("+envoy.LimitsNamespace+":"+name+")%"))
 		}
