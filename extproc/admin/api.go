@@ -108,13 +108,14 @@ type answered struct {
 
 func (a *API) handler() http.Handler {
 	mux := http.NewServeMux()
+	tenants, budgets := a.tenants(), a.budgets()
 	for pattern, c := range map[string]call{
 		"GET keys": a.listKeys, "POST keys": a.createKey, "GET keys/{id}": a.getKey, "PATCH keys/{id}": a.patchKey,
 		"DELETE keys/{id}": a.revokeKey, "POST keys/{id}/rotate": a.rotateKey,
-		"GET tenants": a.listTenants, "POST tenants": a.createTenant, "GET tenants/{name}": a.getTenant,
-		"PATCH tenants/{name}": a.patchTenant, "DELETE tenants/{name}": a.deleteTenant,
-		"GET budgets": a.listBudgets, "POST budgets": a.createBudget, "GET budgets/{name}": a.getBudget,
-		"PATCH budgets/{name}": a.patchBudget, "DELETE budgets/{name}": a.deleteBudget,
+		"GET tenants": tenants.list, "POST tenants": tenants.create, "GET tenants/{name}": tenants.get,
+		"PATCH tenants/{name}": tenants.patch, "DELETE tenants/{name}": tenants.delete,
+		"GET budgets": budgets.list, "POST budgets": budgets.create, "GET budgets/{name}": budgets.get,
+		"PATCH budgets/{name}": budgets.patch, "DELETE budgets/{name}": budgets.delete,
 		"GET credentials": a.listOwn, "POST credentials": a.putOwn, "GET credentials/{tenant}/{provider}": a.getOwn,
 		"PATCH credentials/{tenant}/{provider}": a.patchOwn, "DELETE credentials/{tenant}/{provider}": a.deleteOwn,
 		"GET audit": a.audit, "GET usage": a.usage, "GET generations": a.generations, "GET schema": a.schema,

@@ -1,114 +1,64 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/dragoman-gateway/dragoman/extproc/directory"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
-func answerTenant(t *directory.Tenant, status int) (answered, error) {
-	view, err := versioned(t.JSON(), t.Version)
-	return answered{status, view, t.Version}, err
+// policy serves a kind of record that is one JSON object under a name.
+type policy[T any] struct {
+	records func(ctx context.Context, after string, limit int) ([]*T, error)
+	find    func(ctx context.Context, name string) (*T, error)
+	// put makes or replaces the record that text says.
+	put    func(ctx context.Context, by directory.By, text []byte) (*T, error)
+	remove func(ctx context.Context, by directory.By, name string) error
+	schema func() []byte
+	show   func(*T) shown
 }
 
-func (a *API) listTenants(r *http.Request) (answered, error) {
-	after, limit, err := span(r)
-	if err != nil {
-		return answered{}, err
-	}
-	list, err := a.Directory.ListTenants(r.Context(), after, limit+1)
-	if err != nil {
-		return answered{}, err
-	}
-	return newListing(list, limit, func(t *directory.Tenant) (any, string, error) {
-		view, err := versioned(t.JSON(), t.Version)
-		return view, t.Name, err
-	})
+// shown is a record as it is listed.
+type shown struct {
+	name    string
+	text    []byte // as it was put
+	version uint64
 }
 
-func (a *API) createTenant(r *http.Request) (answered, error) {
-	body, err := readBody(r)
-	if err != nil {
-		return answered{}, err
+func (a *API) tenants() *policy[directory.Tenant] {
+	d := a.Directory
+	return &policy[directory.Tenant]{
+		records: d.ListTenants, find: d.FindTenant, remove: d.DeleteTenant, schema: catalog.TenantSchema,
+		put: func(ctx context.Context, by directory.By, text []byte) (*directory.Tenant, error) {
+			what, err := catalog.ParseTenant(text)
+			if err != nil {
+				return nil, err
+			}
+			return d.PutTenant(ctx, by, what)
+		},
+		show: func(t *directory.Tenant) shown { return shown{t.Name, t.JSON(), t.Version} },
 	}
-	what, err := catalog.ParseTenant(body)
-	if err != nil {
-		return answered{}, err
-	}
-	t, err := a.Directory.PutTenant(r.Context(), directory.By{Who: who, Expect: directory.Seen(0)}, what)
-	if err != nil {
-		return answered{}, err
-	}
-	return answerTenant(t, http.StatusCreated)
 }
 
-func (a *API) getTenant(r *http.Request) (answered, error) {
-	t, err := a.Directory.FindTenant(r.Context(), r.PathValue("name"))
-	if err != nil {
-		return answered{}, err
+func (a *API) budgets() *policy[directory.Budget] {
+	d := a.Directory
+	return &policy[directory.Budget]{
+		records: d.ListBudgets, find: d.FindBudget, remove: d.DeleteBudget, schema: catalog.BudgetSchema,
+		put: func(ctx context.Context, by directory.By, text []byte) (*directory.Budget, error) {
+			what, err := a.readBudget(text)
+			if err != nil {
+				return nil, err
+			}
+			return d.PutBudget(ctx, by, what)
+		},
+		show: func(b *directory.Budget) shown { return shown{b.Name, b.JSON(), b.Version} },
 	}
-	return answerTenant(t, http.StatusOK)
-}
-
-func (a *API) patchTenant(r *http.Request) (answered, error) {
-	by, err := by(r)
-	if err != nil {
-		return answered{}, err
-	}
-	old, err := a.Directory.FindTenant(r.Context(), r.PathValue("name"))
-	if err != nil {
-		return answered{}, err
-	}
-	text, err := patched(r, old.JSON(), catalog.TenantSchema())
-	if err != nil {
-		return answered{}, err
-	}
-	what, err := catalog.ParseTenant(text)
-	if err != nil {
-		return answered{}, err
-	}
-	if by.Expect == (directory.Expect{}) {
-		by.Expect = directory.Seen(old.Version) // the patch was made of that one
-	}
-	t, err := a.Directory.PutTenant(r.Context(), by, what)
-	if err != nil {
-		return answered{}, err
-	}
-	return answerTenant(t, http.StatusOK)
-}
-
-func (a *API) deleteTenant(r *http.Request) (answered, error) {
-	by, err := by(r)
-	if err != nil {
-		return answered{}, err
-	}
-	return answered{}, a.Directory.DeleteTenant(r.Context(), by, r.PathValue("name"))
-}
-
-func answerBudget(b *directory.Budget, status int) (answered, error) {
-	view, err := versioned(b.JSON(), b.Version)
-	return answered{status, view, b.Version}, err
-}
-
-func (a *API) listBudgets(r *http.Request) (answered, error) {
-	after, limit, err := span(r)
-	if err != nil {
-		return answered{}, err
-	}
-	list, err := a.Directory.ListBudgets(r.Context(), after, limit+1)
-	if err != nil {
-		return answered{}, err
-	}
-	return newListing(list, limit, func(b *directory.Budget) (any, string, error) {
-		view, err := versioned(b.JSON(), b.Version)
-		return view, b.Name, err
-	})
 }
 
 // readBudget checks a budget against itself and against the store's regions.
-func (a *API) readBudget(body []byte) (catalog.Budget, error) {
-	b, err := catalog.ParseBudget(body)
+func (a *API) readBudget(text []byte) (catalog.Budget, error) {
+	b, err := catalog.ParseBudget(text)
 	if err != nil {
 		return b, err
 	}
@@ -118,61 +68,76 @@ func (a *API) readBudget(body []byte) (catalog.Budget, error) {
 	return b, nil
 }
 
-func (a *API) createBudget(r *http.Request) (answered, error) {
+func (p *policy[T]) answer(record *T, status int) (answered, error) {
+	s := p.show(record)
+	view, err := versioned(s.text, s.version)
+	return answered{status, view, s.version}, err
+}
+
+func (p *policy[T]) list(r *http.Request) (answered, error) {
+	after, limit, err := span(r)
+	if err != nil {
+		return answered{}, err
+	}
+	list, err := p.records(r.Context(), after, limit+1)
+	if err != nil {
+		return answered{}, err
+	}
+	return newListing(list, limit, func(record *T) (any, string, error) {
+		s := p.show(record)
+		view, err := versioned(s.text, s.version)
+		return view, s.name, err
+	})
+}
+
+func (p *policy[T]) create(r *http.Request) (answered, error) {
 	body, err := readBody(r)
 	if err != nil {
 		return answered{}, err
 	}
-	what, err := a.readBudget(body)
+	made, err := p.put(r.Context(), directory.By{Who: who, Expect: directory.Seen(0)}, body)
 	if err != nil {
 		return answered{}, err
 	}
-	b, err := a.Directory.PutBudget(r.Context(), directory.By{Who: who, Expect: directory.Seen(0)}, what)
-	if err != nil {
-		return answered{}, err
-	}
-	return answerBudget(b, http.StatusCreated)
+	return p.answer(made, http.StatusCreated)
 }
 
-func (a *API) getBudget(r *http.Request) (answered, error) {
-	b, err := a.Directory.FindBudget(r.Context(), r.PathValue("name"))
+func (p *policy[T]) get(r *http.Request) (answered, error) {
+	record, err := p.find(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return answered{}, err
 	}
-	return answerBudget(b, http.StatusOK)
+	return p.answer(record, http.StatusOK)
 }
 
-func (a *API) patchBudget(r *http.Request) (answered, error) {
+func (p *policy[T]) patch(r *http.Request) (answered, error) {
 	by, err := by(r)
 	if err != nil {
 		return answered{}, err
 	}
-	old, err := a.Directory.FindBudget(r.Context(), r.PathValue("name"))
+	record, err := p.find(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return answered{}, err
 	}
-	text, err := patched(r, old.JSON(), catalog.BudgetSchema())
-	if err != nil {
-		return answered{}, err
-	}
-	what, err := a.readBudget(text)
+	old := p.show(record)
+	text, err := patched(r, old.text, p.schema())
 	if err != nil {
 		return answered{}, err
 	}
 	if by.Expect == (directory.Expect{}) {
-		by.Expect = directory.Seen(old.Version) // the patch was made of that one
+		by.Expect = directory.Seen(old.version) // the patch was made of that one
 	}
-	b, err := a.Directory.PutBudget(r.Context(), by, what)
+	made, err := p.put(r.Context(), by, text)
 	if err != nil {
 		return answered{}, err
 	}
-	return answerBudget(b, http.StatusOK)
+	return p.answer(made, http.StatusOK)
 }
 
-func (a *API) deleteBudget(r *http.Request) (answered, error) {
+func (p *policy[T]) delete(r *http.Request) (answered, error) {
 	by, err := by(r)
 	if err != nil {
 		return answered{}, err
 	}
-	return answered{}, a.Directory.DeleteBudget(r.Context(), by, r.PathValue("name"))
+	return answered{}, p.remove(r.Context(), by, r.PathValue("name"))
 }
