@@ -119,40 +119,40 @@ func (s *Stores) openFiles(ctx context.Context, state string) error {
 }
 
 func (s *Stores) openRedis(ctx context.Context, r *catalog.Redis, at StorePlaces) error {
-	o, err := redisOptions(ctx, r, at.Env)
+	q, err := s.openQuota(ctx, r, at)
 	if err != nil {
 		return err
 	}
-	q, err := quotaredis.Open(o)
+	d, err := RedisClient(ctx, r, at.Env)
 	if err != nil {
 		return err
 	}
-	d := directoryClient(&o)
 	s.Quota, s.Directory = q, directoryredis.New(d, directoryredis.Options{Prefix: r.Prefix})
-	s.closers = append(s.closers, q, d)
+	s.closers = append(s.closers, d)
 	if len(r.Regions) > 0 {
 		s.Regions = map[string]regions.Books{r.Region: q.Books()}
 	}
 	for name, other := range r.Regions {
-		if err := s.openRegion(ctx, other, at); err != nil {
+		q, err := s.openQuota(ctx, other, at)
+		if err != nil {
 			return fmt.Errorf("store.redis.regions.%s: %w", name, err)
 		}
+		s.Regions[other.Region] = q.Books()
 	}
 	return nil
 }
 
-// openRegion opens another region's store for its books alone.
-func (s *Stores) openRegion(ctx context.Context, r *catalog.Redis, at StorePlaces) error {
+func (s *Stores) openQuota(ctx context.Context, r *catalog.Redis, at StorePlaces) (*quotaredis.Store, error) {
 	o, err := redisOptions(ctx, r, at.Env)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	q, err := quotaredis.Open(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.Regions[r.Region], s.closers = q.Books(), append(s.closers, q)
-	return nil
+	s.closers = append(s.closers, q)
+	return q, nil
 }
 
 // OpenDirectoryStore opens the store of keys, tenants and budgets alone, for
@@ -162,11 +162,10 @@ func OpenDirectoryStore(ctx context.Context, c *catalog.Catalog, at StorePlaces)
 		d, err := directorysqlite.Open(ctx, filepath.Join(at.State, DatabaseFile), directorysqlite.Options{})
 		return d, d, err
 	}
-	o, err := redisOptions(ctx, c.Store.Redis, at.Env)
+	client, err := RedisClient(ctx, c.Store.Redis, at.Env)
 	if err != nil {
 		return nil, nil, err
 	}
-	client := directoryClient(&o)
 	return directoryredis.New(client, directoryredis.Options{Prefix: c.Store.Redis.Prefix}), client, nil
 }
 
@@ -186,17 +185,17 @@ func redisOptions(ctx context.Context, r *catalog.Redis, env credential.Env) (o 
 	return o, err
 }
 
-// directoryClient has a connection pool of its own: pages of thousands of
+// RedisClient is a client of the Redis that a catalog names; it connects when
+// it is used. The quota's have limits of their own: pages of thousands of
 // records do not fit a request's deadline.
-func directoryClient(o *quotaredis.Options) goredis.UniversalClient {
-	u := &goredis.UniversalOptions{
-		Addrs: o.Addrs, IsClusterMode: o.Cluster, MasterName: o.Master, DB: o.DB, TLSConfig: o.TLS,
-		Username: o.Username, DialTimeout: dialTime, ReadTimeout: readTime, MaxRetries: 1, ContextTimeoutEnabled: true,
+func RedisClient(ctx context.Context, r *catalog.Redis, env credential.Env) (goredis.UniversalClient, error) {
+	o, err := redisOptions(ctx, r, env)
+	if err != nil {
+		return nil, err
 	}
-	if o.Password != nil {
-		u.Password = o.Password()
-	}
-	return goredis.NewUniversalClient(u)
+	u := o.Universal()
+	u.DialTimeout, u.ReadTimeout, u.MaxRetries = dialTime, readTime, 1
+	return goredis.NewUniversalClient(u), nil
 }
 
 const (

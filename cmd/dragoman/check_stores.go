@@ -131,25 +131,14 @@ func (d *depending) ask(ctx context.Context, s streams) error {
 
 // redis is one region's.
 func (d *depending) redis(field string, r *catalog.Redis) dependency {
-	open := func(ctx context.Context) (goredis.UniversalClient, error) {
-		_, closer, err := extproc.OpenDirectoryStore(ctx, &catalog.Catalog{Store: catalog.Store{Redis: r}}, extproc.StorePlaces{Env: d.env})
-		if err != nil {
-			return nil, err
-		}
-		client, ok := closer.(goredis.UniversalClient)
-		if !ok {
-			return nil, errors.Join(errors.New("the store is no Redis"), closer.Close())
-		}
-		return client, nil
-	}
 	return dependency{field, func(ctx context.Context) error {
-		client, err := open(ctx)
+		client, err := extproc.RedisClient(ctx, r, d.env)
 		if err != nil {
 			return err
 		}
 		return client.Close()
 	}, func(ctx context.Context) (string, error) {
-		client, err := open(ctx)
+		client, err := extproc.RedisClient(ctx, r, d.env)
 		if err != nil {
 			return "", err
 		}

@@ -96,16 +96,23 @@ func (o *Options) prefix() string {
 
 // client makes the client that the options describe. It connects when used.
 func (o *Options) client() goredis.UniversalClient {
+	u := o.Universal()
+	// A repeated call would be stale if its first try had arrived, and the
+	// caller repeats by itself. A Cluster's redirections were not applied.
+	u.MaxRetries, u.MaxRedirects, u.DialerRetries = -1, 1, 1
+	u.DialTimeout, u.ReadTimeout, u.WriteTimeout, u.PoolTimeout = dialTimeout, callTimeout, callTimeout, callTimeout
+	u.PoolSize, u.MaxActiveConns, u.MinIdleConns, u.PipelinePoolSize = poolSize, poolSize, warm, -1
+	return goredis.NewUniversalClient(u)
+}
+
+// Universal is which server the options name and how it is spoken to. Times,
+// pools and repetition are the caller's.
+func (o *Options) Universal() *goredis.UniversalOptions {
 	universal := &goredis.UniversalOptions{
 		// The client appends to what it is given, and callers may give it to several.
 		Addrs: slices.Clone(o.Addrs), IsClusterMode: o.Cluster, MasterName: o.Master, DB: o.DB, TLSConfig: o.TLS,
-		SentinelUsername: o.SentinelUsername,
-		// A repeated call would be stale if its first try had arrived, and the
-		// caller repeats by itself. A Cluster's redirections were not applied.
-		MaxRetries: -1, MaxRedirects: 1, DialerRetries: 1,
-		DialTimeout: dialTimeout, ReadTimeout: callTimeout, WriteTimeout: callTimeout, PoolTimeout: callTimeout,
+		SentinelUsername:      o.SentinelUsername,
 		ContextTimeoutEnabled: true,
-		PoolSize:              poolSize, MaxActiveConns: poolSize, MinIdleConns: warm, PipelinePoolSize: -1,
 		// Neither is of use here, and each costs a new connection a round trip.
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
@@ -117,5 +124,5 @@ func (o *Options) client() goredis.UniversalClient {
 		username := o.Username
 		universal.CredentialsProviderContext = func(context.Context) (string, string, error) { return username, password(), nil }
 	}
-	return goredis.NewUniversalClient(universal)
+	return universal
 }
