@@ -1,7 +1,6 @@
 package extproc
 
 import (
-	"iter"
 	"slices"
 
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
@@ -10,39 +9,29 @@ import (
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
+// members are who the catalog and the directory know. They are made anew only
+// when one of the two changes: there may be a hundred thousand of them.
+type members struct {
+	keys *identity.Table
+	// owns are tenants' keys at providers, by tenant.
+	owns map[string]*credential.Own
+}
+
+func membersOf(c *catalog.Catalog, d *directory.Snapshot) members {
+	return members{tableOf(c, d), ownsOf(c, d)}
+}
+
 // tableOf is who the catalog and the directory know; the directory may be nil.
 func tableOf(c *catalog.Catalog, d *directory.Snapshot) *identity.Table {
 	entries := identity.Entries{Catalog: c.Keys, Tenants: c.Tenants}
 	if d != nil {
-		entries.Directory, entries.Size = accepted(d.Keys), len(d.Keys)
+		entries.Directory, entries.Size = d.Accepted(), len(d.Keys)
 		entries.Tenants = slices.Clone(c.Tenants)
 		for _, t := range d.Tenants {
 			entries.Tenants = append(entries.Tenants, t.Tenant)
 		}
 	}
 	return identity.BuildTable(entries)
-}
-
-// accepted are the keys by id, those in a rotation's grace with both secrets.
-func accepted(keys []*directory.Key) iter.Seq2[string, *catalog.Key] {
-	return func(yield func(string, *catalog.Key) bool) {
-		for _, k := range keys {
-			if !yield(k.ID, &k.Key) {
-				return
-			}
-			if k.Grace.IsZero() {
-				continue
-			}
-			former := k.Key
-			former.Hash = k.Former
-			if former.Expires.IsZero() || k.Grace.Before(former.Expires) {
-				former.Expires = k.Grace
-			}
-			if !yield(k.ID, &former) {
-				return
-			}
-		}
-	}
 }
 
 // ownsOf are the tenants' own keys at providers.

@@ -19,6 +19,7 @@ type sources struct {
 	tokens      *oidc.Verifier
 	order       chain.Order
 	directory   *directory.Snapshot
+	members     members // of catalog and directory
 }
 
 // UseCatalog makes new requests decide by this catalog, these credentials and
@@ -27,7 +28,7 @@ func (s *Service) UseCatalog(c *catalog.Catalog, creds *credential.Set, tokens *
 	s.sources.mu.Lock()
 	defer s.sources.mu.Unlock()
 	s.sources.catalog, s.sources.credentials, s.sources.tokens = c, creds, tokens
-	s.limit()
+	s.admit()
 	s.refresh()
 }
 
@@ -36,7 +37,7 @@ func (s *Service) UseDirectory(d *directory.Snapshot) {
 	s.sources.mu.Lock()
 	defer s.sources.mu.Unlock()
 	s.sources.directory = d
-	s.limit()
+	s.admit()
 	s.refresh()
 }
 
@@ -46,6 +47,15 @@ func (s *Service) UseOrder(o chain.Order) {
 	defer s.sources.mu.Unlock()
 	s.sources.order = o
 	s.refresh()
+}
+
+// admit takes over who is known and what they may spend. Caller must hold
+// sources.mu.
+func (s *Service) admit() {
+	if src := &s.sources; src.catalog != nil {
+		src.members = membersOf(src.catalog, src.directory)
+	}
+	s.limit()
 }
 
 // relimit hands the limits to the ledger as they are adjusted now.

@@ -6,7 +6,6 @@ import (
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
-	"github.com/dragoman-gateway/dragoman/extproc/identity"
 	"github.com/dragoman-gateway/dragoman/extproc/identity/oidc"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -15,15 +14,13 @@ import (
 // credentials, keys and the order Envoy serves by. Immutable; a request loads
 // it once and keeps it to its end.
 type view struct {
-	catalog     *catalog.Catalog
-	keys        *identity.Table
+	catalog *catalog.Catalog
+	members
 	tokens      *oidc.Verifier // of issuers; nil = none is trusted
 	credentials *credential.Set
-	// owns are tenants' keys at providers, by tenant.
-	owns     map[string]*credential.Own
-	order    chain.Order
-	ready    bool // routes have been received
-	defaults *chain.Defaults
+	order       chain.Order
+	ready       bool // routes have been received
+	defaults    *chain.Defaults
 	// express is, by model, the encoded chain metadata of its default chain
 	// with the first target direct.
 	express map[string][]byte
@@ -32,8 +29,7 @@ type view struct {
 // newView derives what can be known ahead of requests.
 func newView(src *sources) *view {
 	c := src.catalog
-	v := &view{catalog: c, credentials: src.credentials, tokens: src.tokens, order: src.order, ready: src.order != nil}
-	v.keys, v.owns = tableOf(c, src.directory), ownsOf(c, src.directory)
+	v := &view{catalog: c, members: src.members, credentials: src.credentials, tokens: src.tokens, order: src.order, ready: src.order != nil}
 	v.defaults = chain.NewDefaults(c, src.order)
 	v.express = make(map[string][]byte, len(c.Models))
 	for _, m := range c.Models {

@@ -97,7 +97,7 @@ func TestARotatedKeysFormerSecretIsGoodForItsGrace(t *testing.T) {
 	fresh := catalog.Key{Name: "ci", Hash: rotated.Hash, Tenant: "acme", Models: []string{"openai/*"}, Expires: s.now.Add(48 * time.Hour)}
 	former := fresh
 	former.Hash, former.Expires = k.Hash, s.now.Add(24*time.Hour)
-	if diff := cmp.Diff([]catalog.Key{fresh, former}, s.Current().Accepted()); diff != "" {
+	if diff := cmp.Diff([]catalog.Key{fresh, former}, good(s.Directory)); diff != "" {
 		t.Error(diff)
 	}
 	// A grace longer than the key's life does not prolong it; a second rotation
@@ -105,12 +105,12 @@ func TestARotatedKeysFormerSecretIsGoodForItsGrace(t *testing.T) {
 	if _, _, err = s.RotateKey(t.Context(), by, directory.Rotation{Key: "ci", Grace: 72 * time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	accepted := s.Current().Accepted()
+	accepted := good(s.Directory)
 	if len(accepted) != 2 || accepted[1].Hash != rotated.Hash || !accepted[1].Expires.Equal(fresh.Expires) {
 		t.Errorf("%+v", accepted)
 	}
-	if _, _, err = s.RotateKey(t.Context(), by, directory.Rotation{Key: "ci"}); err != nil || len(s.Current().Accepted()) != 1 {
-		t.Errorf("without grace: %v %+v", err, s.Current().Accepted())
+	if _, _, err = s.RotateKey(t.Context(), by, directory.Rotation{Key: "ci"}); err != nil || len(good(s.Directory)) != 1 {
+		t.Errorf("without grace: %v %+v", err, good(s.Directory))
 	}
 	var invalid *directory.InvalidError
 	if _, _, err := s.RotateKey(t.Context(), by, directory.Rotation{Key: "ci", Grace: -time.Second}); !errors.As(err, &invalid) || invalid.Field != "grace" {
@@ -128,7 +128,7 @@ func TestARevokedKeyIsListedAndItsNameMayBeGivenAnew(t *testing.T) {
 	if _, err := s.RevokeKey(t.Context(), by, k.ID); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Current().Accepted()) != 0 || len(s.Current().Keys) != 0 {
+	if len(good(s.Directory)) != 0 || len(s.Current().Keys) != 0 {
 		t.Errorf("%+v", s.Current().Keys)
 	}
 	list, err := s.ListKeys(t.Context(), "", 0)
@@ -351,4 +351,12 @@ type counting struct {
 func (c counting) Used(ctx context.Context, at map[string]time.Time) error {
 	c.writes <- at
 	return c.Store.Used(ctx, at)
+}
+
+// good are the keys by which requests are let in.
+func good(d *directory.Directory) (keys []catalog.Key) {
+	for _, k := range d.Current().Accepted() {
+		keys = append(keys, *k)
+	}
+	return keys
 }

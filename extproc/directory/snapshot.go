@@ -2,6 +2,7 @@ package directory
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 
@@ -25,23 +26,27 @@ type Snapshot struct {
 	all   []*Key // the revoked ones too
 }
 
-// Accepted are the keys as identity knows those of a catalog: an entry for each
-// secret that is good, so two of a name while a rotation's grace lasts. It
-// takes time in the number of keys.
-func (s *Snapshot) Accepted() []catalog.Key {
-	out := make([]catalog.Key, 0, len(s.Keys))
-	for _, k := range s.Keys {
-		out = append(out, k.Key)
-		if !k.Grace.IsZero() {
+// Accepted gives the keys by id, as identity knows those of a catalog: an entry
+// for each secret that is good, so two of a key while a rotation's grace lasts.
+func (s *Snapshot) Accepted() iter.Seq2[string, *catalog.Key] {
+	return func(yield func(string, *catalog.Key) bool) {
+		for _, k := range s.Keys {
+			if !yield(k.ID, &k.Key) {
+				return
+			}
+			if k.Grace.IsZero() {
+				continue
+			}
 			former := k.Key
 			former.Hash = k.Former
 			if former.Expires.IsZero() || k.Grace.Before(former.Expires) {
 				former.Expires = k.Grace
 			}
-			out = append(out, former)
+			if !yield(k.ID, &former) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // OwnOf is a tenant's own credential for a provider, nil if there is none.
