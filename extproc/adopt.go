@@ -9,6 +9,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
 	"github.com/dragoman-gateway/dragoman/extproc/quota/journal"
+	"github.com/dragoman-gateway/dragoman/extproc/settlement"
 )
 
 // Adopt takes over what an earlier process left in the journal. Exchanges that
@@ -52,9 +53,8 @@ func (s *Service) orphan(o *journal.Orphan, note *generation.Record, now time.Ti
 	x.chain.Targets = x.likely()
 	sp := &x.spend
 	sp.subject = quota.Subject{Key: note.Key, Tenant: note.Tenant, Tags: note.Tags}
-	sp.estimate[quota.Requests], sp.estimate[quota.Concurrent], sp.estimate[quota.Money] = 1, 1, quota.Amount(note.Cost)
-	sp.estimate[quota.Input], sp.estimate[quota.Output] = quota.Amount(note.Usage.Input.Or(0)), quota.Amount(note.Usage.Output.Or(0))
-	sp.estimate[quota.Tokens] = sp.estimate[quota.Input] + sp.estimate[quota.Output]
+	sp.estimate = amounts(&settlement.Total{Usage: note.Usage, Cost: note.Cost})
+	sp.estimate[quota.Concurrent] = 1
 	sp.slot, sp.reserved = o.Slot, s.books.Ledger.Restore(o.Charges)
 	for _, c := range o.Charges {
 		sp.estimate[c.Unit] = max(sp.estimate[c.Unit], c.Amount)
@@ -70,15 +70,9 @@ func (e *exchange) likely() (targets []chain.Target) {
 		return nil
 	}
 	for _, t := range m.Targets {
-		own := e.own.Has(t.Provider)
-		if own {
-			targets = append(targets, chain.Target{Model: m, Target: t, Own: true})
-		}
-		if !own || e.view.catalog.Quota.OwnFallback {
-			targets = append(targets, chain.Target{Model: m, Target: t})
-		}
+		targets = append(targets, chain.Target{Model: m, Target: t})
 	}
-	return targets
+	return chain.Owned(targets, e.own.Has, !e.view.catalog.Quota.OwnFallback)
 }
 
 // askedOf is the endpoint of that name.

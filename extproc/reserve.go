@@ -87,35 +87,33 @@ func (r *routing) abandon(x *exchange) {
 	x.mu.Unlock()
 	r.s.table.remove(x.id)
 	if !settled {
-		r.unreserve(x)
+		r.spent(x, quota.Amounts{})
 	}
 }
 
-// unreserve gives a reservation back whose request goes nowhere.
-func (r *routing) unreserve(x *exchange) {
-	if b := r.s.books; b != nil {
-		x.spend.reserved.Settle(&quota.Amounts{})
-		if err := x.spend.slot.Settle(nil, nil); err == nil {
-			x.spend.slot.Recorded()
-		}
+// spent ends a reservation of which no record is kept, with what it used.
+func (r *routing) spent(x *exchange, used quota.Amounts) {
+	if r.s.books == nil {
+		return
 	}
+	sp := &x.spend
+	var charges [quota.MaxCharges]quota.Charge
+	sp.reserved.Settle(&used)
+	if err := sp.slot.Settle(sp.reserved.Settled(charges[:0], &used), nil); err != nil {
+		r.s.log.Error("an exchange was not settled in the journal", "error", err)
+		return
+	}
+	sp.slot.Recorded()
 }
 
 // answered counts a request that the gateway answers by itself, as limits on
 // requests see it: nothing of it stays open.
 func (r *routing) answered(ctx context.Context, x *exchange) *llm.Problem {
-	if p := r.reserve(ctx, x); p != nil || r.s.books == nil {
-		return p
+	p := r.reserve(ctx, x)
+	if p == nil {
+		r.spent(x, quota.Amounts{quota.Requests: 1})
 	}
-	sp, one := &x.spend, quota.Amounts{quota.Requests: 1}
-	var charges [quota.MaxCharges]quota.Charge
-	sp.reserved.Settle(&one)
-	if err := sp.slot.Settle(sp.reserved.Settled(charges[:0], &one), nil); err != nil {
-		r.s.log.Error("an exchange was not settled in the journal", "error", err)
-		return nil
-	}
-	sp.slot.Recorded()
-	return nil
+	return p
 }
 
 // subject is who asks, as limits see it. A client's own tags count beside those

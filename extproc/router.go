@@ -11,6 +11,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/identity"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
+	"github.com/dragoman-gateway/dragoman/extproc/quota"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
@@ -150,7 +151,7 @@ func (r *routing) register(x *exchange) *llm.Problem {
 	}
 	if !r.s.table.add(x) {
 		r.s.table.letGo(x.contentsHeld())
-		r.unreserve(x)
+		r.spent(x, quota.Amounts{})
 		return full()
 	}
 	return nil

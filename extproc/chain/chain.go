@@ -111,7 +111,9 @@ func Build(in Input) (Chain, *llm.Problem) {
 	if in.Cooling.any(in.Now) {
 		targets = prefer(targets, func(t *Target) bool { return !in.Cooling.Rests(*t, in.Now) })
 	}
-	targets = in.owned(targets)
+	if in.Own != nil {
+		targets = Owned(targets, in.Own, in.OwnOnly)
+	}
 	targets = targets[:min(len(targets), MaxTargets)]
 	if len(targets) == 1 {
 		return Chain{Targets: append(targets, targets[0]), Override: true, Skipped: skipped}, nil
@@ -146,20 +148,18 @@ func (in *Input) serving(targets []Target) []Target {
 	return slices.DeleteFunc(targets, func(t Target) bool { return !in.Serves(&t) })
 }
 
-// owned puts the tenant's own account at a provider before the gateway's.
-func (in *Input) owned(targets []Target) []Target {
-	if in.Own == nil {
-		return targets
-	}
+// Owned puts the tenant's own account at a provider before the gateway's, or in
+// its place.
+func Owned(targets []Target, has func(*catalog.Provider) bool, only bool) []Target {
 	all := make([]Target, 0, 2*len(targets))
 	for _, t := range targets {
-		own := in.Own(t.Provider)
+		own := has(t.Provider)
 		if own {
 			first := t
 			first.Own = true
 			all = append(all, first)
 		}
-		if !own || !in.OwnOnly {
+		if !own || !only {
 			all = append(all, t)
 		}
 	}
