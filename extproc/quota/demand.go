@@ -135,6 +135,9 @@ func (l *Ledger) build(s *lease, why occasion, now instant) Ask {
 	// What the store does not hold for us is ours again by being counted.
 	free += max(0, -b.hold)
 	if a == nil {
+		// A former process reserved it: that is spent whatever the limit says,
+		// so what the store does not hold for us it holds again.
+		ask.Limit = MaxAmount
 		return ask
 	}
 	ask.Limit = a.rule.Amount
