@@ -20,6 +20,7 @@ type sources struct {
 	order       chain.Order
 	directory   *directory.Snapshot
 	members     members // of catalog and directory
+	ways        ways    // of catalog and order
 }
 
 // UseCatalog makes new requests decide by this catalog, these credentials and
@@ -28,6 +29,7 @@ func (s *Service) UseCatalog(c *catalog.Catalog, creds *credential.Set, tokens *
 	s.sources.mu.Lock()
 	defer s.sources.mu.Unlock()
 	s.sources.catalog, s.sources.credentials, s.sources.tokens = c, creds, tokens
+	s.sources.ways = waysOf(c, s.sources.order)
 	s.admit()
 	s.refresh()
 }
@@ -46,6 +48,9 @@ func (s *Service) UseOrder(o chain.Order) {
 	s.sources.mu.Lock()
 	defer s.sources.mu.Unlock()
 	s.sources.order = o
+	if s.sources.catalog != nil {
+		s.sources.ways = waysOf(s.sources.catalog, o)
+	}
 	s.refresh()
 }
 
@@ -82,7 +87,9 @@ func (s *Service) limit() {
 
 // refresh publishes a new view. Caller must hold sources.mu.
 func (s *Service) refresh() {
-	if s.sources.catalog != nil {
-		s.view.Store(newView(&s.sources))
+	src := &s.sources
+	if src.catalog == nil {
+		return
 	}
+	s.view.Store(&view{catalog: src.catalog, members: src.members, ways: src.ways, tokens: src.tokens, credentials: src.credentials})
 }

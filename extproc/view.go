@@ -16,28 +16,30 @@ import (
 type view struct {
 	catalog *catalog.Catalog
 	members
+	ways
 	tokens      *oidc.Verifier // of issuers; nil = none is trusted
 	credentials *credential.Set
-	order       chain.Order
-	ready       bool // routes have been received
-	defaults    *chain.Defaults
+}
+
+// ways are where requests go that do not choose: what can be known of catalog
+// and order ahead of them.
+type ways struct {
+	order    chain.Order
+	ready    bool // routes have been received
+	defaults *chain.Defaults
 	// express is, by model, the encoded chain metadata of its default chain
 	// with the first target direct.
 	express map[string][]byte
 }
 
-// newView derives what can be known ahead of requests.
-func newView(src *sources) *view {
-	c := src.catalog
-	v := &view{catalog: c, members: src.members, credentials: src.credentials, tokens: src.tokens, order: src.order, ready: src.order != nil}
-	v.defaults = chain.NewDefaults(c, src.order)
-	v.express = make(map[string][]byte, len(c.Models))
+func waysOf(c *catalog.Catalog, o chain.Order) ways {
+	w := ways{order: o, ready: o != nil, defaults: chain.NewDefaults(c, o), express: make(map[string][]byte, len(c.Models))}
 	for _, m := range c.Models {
-		if ch, ok := v.defaults.Chain(m); ok {
-			v.express[m.Name] = encodeChain(ch.Targets, true)
+		if ch, ok := w.defaults.Chain(m); ok {
+			w.express[m.Name] = encodeChain(ch.Targets, true)
 		}
 	}
-	return v
+	return w
 }
 
 const overrideType = "type.googleapis.com/envoy.extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupsOverride"
