@@ -153,7 +153,8 @@ const (
 	// GuardUsage set to "drop" removes the usage chunk nobody asked for.
 	GuardUsage = "usage"
 	// GuardTail set to the client's dialect supplies a missing end marker
-	// after a finish reason, and an error event where none has passed.
+	// after a finish reason, and an error event where none has passed; of a long
+	// answer in one piece it reads the end.
 	GuardTail = "tail"
 )
 

@@ -67,8 +67,8 @@ func (a *attempt) requestReply(call *credential.Call, keys []credential.Header) 
 	r.facts = appendFacts(make([]byte, 0, 224), envoy.ExchangeNamespace,
 		fact{envoy.FactExchange, a.x.id.text()}, fact{envoy.FactAttempt, strconv.Itoa(a.number)}, fact{envoy.FactModel, a.target.Model.Name},
 		fact{envoy.FactDialect, string(a.x.codec.Name)}, fact{envoy.FactSurface, string(table.Family(a.x.codec.Name))})
-	if a.x.envelope.Stream && !a.translate {
-		r.facts = append(r.facts, guardOrders(a.codec.Name, !a.x.envelope.WantsUsage)...)
+	if !a.translate {
+		r.facts = append(r.facts, guardOrders(a.codec.Name, a.x.envelope.Stream && !a.x.envelope.WantsUsage)...)
 	}
 	return r
 }
@@ -216,9 +216,9 @@ func joinShort(names []string) string {
 	return text[:most] + "..."
 }
 
-// guardOrders are what the guard of a stream that passes untouched must do:
-// make its end tell the truth, and take out usage nobody asked for where the
-// gateway asked for it.
+// guardOrders are what the guard of an answer that passes untouched must do: read
+// its end, make that of a stream tell the truth, and take out usage nobody asked
+// for where the gateway asked for it.
 func guardOrders(d llm.Dialect, dropUsage bool) []byte {
 	if d != llm.OpenAI || !dropUsage {
 		return guardTails[d]
@@ -231,7 +231,7 @@ var (
 	guardDrop  = appendFacts(nil, envoy.GuardNamespace, fact{envoy.GuardUsage, "drop"}, fact{envoy.GuardTail, string(llm.OpenAI)})
 	guardTails = func() map[llm.Dialect][]byte {
 		tails := map[llm.Dialect][]byte{}
-		for _, d := range []llm.Dialect{llm.OpenAI, llm.Responses, llm.Anthropic, llm.Gemini} {
+		for _, d := range []llm.Dialect{llm.OpenAI, llm.Responses, llm.Anthropic, llm.Gemini, llm.Embeddings} {
 			tails[d] = appendFacts(nil, envoy.GuardNamespace, fact{envoy.GuardTail, string(d)})
 		}
 		return tails

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ models:
   sim/leave: {targets: [alpha, beta], lane: leave, prices: {input: 1, output: 4, cache_read: 0.1}}
   sim/translated: {targets: [alpha, beta], lane: translate, prices: {input: 1, output: 4, cache_read: 0.1}}
   sim/unpriced: {targets: [alpha]}
+  sim/embedding: {targets: [alpha, beta], prices: {input: 1}, capabilities: [embeddings]}
 `
 
 // Generations reads what is recorded.
@@ -184,6 +186,44 @@ func TestUsageBehindALargeFinishIsCounted(t *testing.T) {
 		if r := g.Generation(t, a.Header.Get("X-Dragoman-Generation")); r.Estimated || r.Usage.Output.Or(0) == 0 || r.Finish != "stop" {
 			t.Errorf("a finish behind %d bytes: estimated %t, ended because of %q, %v", size, r.Estimated, r.Finish, r.Usage)
 		}
+	}
+}
+
+// TestLargeAnswersAreCounted has answers in one piece that nobody holds whole:
+// more than 32 KiB in an attempt, more than 256 KiB in the express lane.
+func TestLargeAnswersAreCounted(t *testing.T) {
+	t.Parallel()
+	g := Start(t, Options{Catalog: pricedCatalog, Providers: []simulator.Config{{Name: "alpha"}, {Name: "beta"}}})
+	check := func(what string, a *Answer) {
+		t.Helper()
+		r := g.Generation(t, a.Header.Get("X-Dragoman-Generation"))
+		if r.Estimated || r.Unobserved || r.Usage.Input.Or(0) != 1000 || r.Cost == 0 {
+			t.Errorf("%s: %d bytes, estimated %t, unobserved %t, cost %d, %v", what, len(a.Body), r.Estimated, r.Unobserved, r.Cost, r.Usage)
+		}
+	}
+	const usage = `"usage":{"prompt_tokens":1000,"completion_tokens":20}`
+	for _, size := range []int{100, 32_000, 33_000, 40_000, 250_000, 300_000, 3_000_000} {
+		for _, more := range []string{"", `,"chunked":true`} {
+			for _, model := range []string{"sim/chat", "sim/leave", "sim/translated"} {
+				// With another target's failure before it, no lane is express.
+				for _, before := range []string{"", `"alpha":{"status":500},`} {
+					script := fmt.Sprintf(`{%s"*":{"size":%d,%s%s}}`, before, size, usage, more)
+					what := fmt.Sprint(model, " ", script)
+					check(what, g.MustPost(t, fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":"Hi"}],"sim":%s}`, model, script)))
+				}
+			}
+		}
+	}
+	inputs, err := json.Marshal(slices.Repeat([]string{"a text"}, 100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, before := range []string{"", `"alpha":{"status":500},`} {
+		a, err := g.Do(t.Context(), http.MethodPost, "/v1/embeddings", fmt.Sprintf(`{"model":"sim/embedding","input":%s,"sim":{%s"*":{%s}}}`, inputs, before, usage))
+		if err != nil || a.Status != http.StatusOK || len(a.Body) < 300_000 {
+			t.Fatalf("vectors: %s, %v", a, err)
+		}
+		check("vectors"+before, a)
 	}
 }
 

@@ -8,7 +8,8 @@
 --       or for the gateway's own key or account there
 -- Every other answer passes byte for byte, but for the gateway's own key in an
 -- error that repeats it: the filter before has left what the target was sent in
--- KEYS. Encoded errors and answers longer than LONGEST are not held.
+-- KEYS. Encoded errors and answers longer than LONGEST are not held; of such an
+-- answer the end is read as it passes.
 
 local find, byte, lower, format = string.find, string.byte, string.lower, string.format
 local match, gmatch, sub = string.match, string.gmatch, string.sub
@@ -193,18 +194,31 @@ local function passed(handle, status, facts)
   end
 end
 
+-- tail gives the last bytes of a buffer of n.
+local function tail(buffer, n) return buffer:getBytes(n > TAIL and n - TAIL or 0, n > TAIL and TAIL or n) end
+
 -- record leaves the usage object of an answer for the access log, as the
 -- provider wrote it, and why the answer ended. They stand at an answer's end, as
--- a rule.
-local function record(handle, body, n, d)
-  local text = body:getBytes(n > TAIL and n - TAIL or 0, n > TAIL and TAIL or n)
+-- a rule, which is text. It tells whether there was one.
+local function record(handle, text, d)
   local usage
   for found in gmatch(text, d[3]) do usage = found end
-  if usage == nil or #usage > USAGE then return end
+  if usage == nil or #usage > USAGE then return false end
   local metadata = handle:streamInfo():dynamicMetadata()
   metadata:set("dragoman.usage", "raw", usage)
   local word = told(text, d)
   if word ~= nil then metadata:set("dragoman.usage", "finish", word) end
+  return true
+end
+
+-- overhear keeps the end of an answer that is not held as it passes.
+local function overhear(handle, d)
+  local text = ""
+  for chunk in handle:bodyChunks() do
+    local n = chunk:length()
+    if n > 0 then text = sub(text .. tail(chunk, n), -TAIL) end
+  end
+  record(handle, text, d)
 end
 
 function envoy_on_response(handle)
@@ -226,10 +240,14 @@ function envoy_on_response(handle)
     headers:replace(":status", "503")
     return
   end
-  local length = headers:get("content-length") -- no value at all if there is none
-  if length ~= nil and tonumber(length) > LONGEST then return passed(handle, status, facts) end
-
   local d = DIALECTS[facts ~= nil and facts.dialect or "openai"] or DIALECTS.openai
+  local length = headers:get("content-length") -- no value at all if there is none
+  if length ~= nil and tonumber(length) > LONGEST then
+    passed(handle, status, facts)
+    if status == "200" then overhear(handle, d) end
+    return
+  end
+
   local body = handle:body(true)
   local n = body ~= nil and body:length() or 0 -- nil where trailers come without data
   local why
@@ -242,7 +260,8 @@ function envoy_on_response(handle)
   end
   if why == nil then
     if status == "200" then
-      record(handle, body, n, d)
+      local found = record(handle, tail(body, n), d)
+      if not found and n > TAIL then record(handle, body:getBytes(0, n), d) end
     elseif n > 0 and keys ~= nil then
       redact(body, n, keys)
     end

@@ -17,7 +17,8 @@
 // repeat them: they stand in envoy.KeysHeader.
 //
 // Both leave the usage object they find in envoy.UsageNamespace, as the provider
-// wrote it: access logs carry it. Envoy's own filter for token usage reads every
+// wrote it: access logs carry it. Of a JSON answer that nobody holds they read the
+// end as it passes. Envoy's own filter for token usage reads every
 // event as JSON, which costs twice what the guards do in all, and is marked as
 // work in progress.
 //

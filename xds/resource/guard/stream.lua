@@ -311,7 +311,7 @@ end
 -- chat guards a stream of OpenAI chat completions.
 local function chat(handle, orders)
   local drop, tail = orders.usage == "drop", orders.tail == "openai"
-  if not drop and not tail or not eventful(handle) then return end
+  if not drop and not tail then return end
 
   -- Without an order for the tail nothing is lacking from the start.
   local st = { held = "", passing = nil, eat = false, window = "", finished = false, done = not tail, said = "" }

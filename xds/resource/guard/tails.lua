@@ -2,13 +2,16 @@
 -- through here on the way back from a provider, before ext_proc sees the answer.
 -- The orders stand in dynamic metadata "dragoman.guard"; tail names the dialect
 -- whose end shall tell the truth: the end marker where only that is missing, an
--- error event where no finish has passed. Every byte passes at once.
+-- error event where no finish has passed. Every byte passes at once. Of an answer
+-- in one piece only the end is read, if it is too long for ext_proc.
 
 -- Bytes before a chunk in which a mark may have begun.
 local SEAM = 64
 -- Bytes of a stream's beginning and end in which usage is looked for, and of a
 -- usage object.
 local HEAD, TAIL, USAGE = 4096, 8192, 2048
+-- Bytes of an answer in one piece that ext_proc holds at most, and reads itself.
+local HELD = 32768
 
 local CUT = "the provider ended the stream before it was complete"
 
@@ -21,17 +24,23 @@ local CUT = "the provider ended the stream before it was complete"
 --   usage    the pattern of usage objects; first = the beginning has one, too
 --   told     the member that says why, and how if it is no string
 --   numbered the events are numbered, the error event as the next one
+-- WHOLE are those whose streams are guarded elsewhere, or that have none.
+local USAGES = '"usage"%s*:%s*(%b{})'
+local WHOLE = {
+  openai = { usage = USAGES, told = { 'finish_reason"' } },
+  embeddings = { usage = USAGES, told = { 'finish_reason"' } },
+}
 local DIALECTS = {
   anthropic = {
     finish = { 'stop_reason"' }, marks = {}, done = '"message_stop"',
     supply = 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
     broken = 'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"' .. CUT .. '"}}\n\n',
-    usage = '"usage"%s*:%s*(%b{})', first = true, told = { 'stop_reason"' },
+    usage = USAGES, first = true, told = { 'stop_reason"' },
   },
   responses = {
     finish = {}, marks = { '"response.completed"', '"response.incomplete"', '"response.failed"' },
     broken = 'event: error\ndata: {"type":"error","code":"upstream_incomplete","message":"' .. CUT .. '","param":null}\n\n',
-    usage = '"usage"%s*:%s*(%b{})', numbered = true,
+    usage = USAGES, numbered = true,
     told = { 'incomplete_details"', '^{%s*"reason"%s*:%s*"([%w_]+)"' },
   },
   gemini = {
@@ -95,7 +104,6 @@ end
 
 -- truthful guards a stream of dialect d.
 local function truthful(handle, d)
-  if not eventful(handle) then return end
   local over, done, last = false, false, nil
   local head, said, seam, chunk, out = "", "", "", nil, ""
   for c in handle:bodyChunks() do
@@ -119,10 +127,25 @@ local function truthful(handle, d)
   finally(handle, chunk, out, ended(over and d.supply or d.broken, seam, last))
 end
 
+-- overhear leaves what the end of a long answer in one piece tells.
+local function overhear(handle, d)
+  local said, size = "", 0
+  for c in handle:bodyChunks() do
+    local n = c:length()
+    if n > 0 then said = sub(said .. c:getBytes(n > TAIL and n - TAIL or 0, n > TAIL and TAIL or n), -TAIL) end
+    size = size + n
+  end
+  if size > HELD then note(handle, d, "", said) end
+end
+
 function envoy_on_response(handle)
   local orders = handle:streamInfo():dynamicMetadata():get("dragoman.guard")
   if orders == nil then return end
-  local d = DIALECTS[orders.tail or ""]
-  if d ~= nil then return truthful(handle, d) end
-  chat(handle, orders)
+  local how, d = form(handle), DIALECTS[orders.tail or ""]
+  if how == "whole" then
+    d = d or WHOLE[orders.tail or ""]
+    if d ~= nil then overhear(handle, d) end
+  elseif how == "stream" then
+    if d ~= nil then truthful(handle, d) else chat(handle, orders) end
+  end
 end

@@ -57,16 +57,19 @@ local function whole(s)
   return z == 13 and (y == 13 or y == 10)
 end
 
--- eventful tells whether the answer is a stream that a guard can read, and
--- makes its length its own.
-local function eventful(handle)
+-- form tells how an answer that a guard can read comes: "stream", whose length
+-- is the guard's own from here, or "whole"; nil if none can.
+local function form(handle)
   local headers = handle:headers()
   local kind, coding = headers:get("content-type"), headers:get("content-encoding")
-  if headers:get(":status") ~= "200" or kind == nil then return false end
-  if sub(string.lower(kind), 1, 17) ~= "text/event-stream" then return false end
-  if coding ~= nil and coding ~= "identity" then return false end
-  headers:remove("content-length")
-  return true
+  if headers:get(":status") ~= "200" or kind == nil then return nil end
+  if coding ~= nil and coding ~= "identity" then return nil end
+  kind = string.lower(kind)
+  if sub(kind, 1, 17) == "text/event-stream" then
+    headers:remove("content-length")
+    return "stream"
+  end
+  return find(kind, "json", 1, true) ~= nil and "whole" or nil
 end
 
 -- finally puts text behind the last chunk, of which out may pass. With data (or
