@@ -175,7 +175,7 @@ func TestAnOrphanWithoutANoteIsStillSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPremises(t, "open: true"+shopModels+shopBudgets)
 		h := p.open(t)
-		if _, err := h.books.Journal.Begin(&journal.Entry{ID: newExchangeID(), Started: time.Now(), Note: []byte("strange")}); err != nil {
+		if _, err := h.books.Journal.Begin(&journal.Entry{ID: newExchangeID(time.Now()), Started: time.Now(), Note: []byte("strange")}); err != nil {
 			t.Fatal(err)
 		}
 		h.kill()

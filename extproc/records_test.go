@@ -131,7 +131,7 @@ func TestBadQueriesAreToldWhatIsWrong(t *testing.T) {
 			"/v1/generation?id=":                                           {400, "id"},
 			"/v1/generation?id=zz":                                         {400, "id"},
 			"/v1/generation?id=" + strings.Repeat("z", 32):                 {400, "id"},
-			"/v1/generation?id=" + newExchangeID().text():                  {404, "id"},
+			"/v1/generation?id=" + newExchangeID(time.Now()).text():        {404, "id"},
 			"/v1/generation?id=%zz":                                        {400, ""},
 			"/v1/report?start_date=tomorrow":                               {400, "start_date"},
 			"/v1/report?start_date=2026-02-30":                             {400, "start_date"},

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
@@ -98,7 +99,7 @@ func TestARefusedAttemptIsReadInTheClientsDialect(t *testing.T) {
 			"/elsewhere":                            `"type":"server_error"`,
 		} {
 			c := newTalk(t.Context())
-			c.in <- requestHead(true, ":path", path, "x-request-id", newExchangeID().text(), "x-envoy-attempt-count", "1")
+			c.in <- requestHead(true, ":path", path, "x-request-id", newExchangeID(time.Now()).text(), "x-envoy-attempt-count", "1")
 			if err := s.attempt(c, "alpha"); err != nil {
 				t.Fatal(err)
 			}

@@ -54,7 +54,8 @@ func (s *Service) router(st stream) error {
 	if first.kind != requestHeaders {
 		return errOutOfOrder
 	}
-	r := &routing{s: s, st: st, view: s.view.Load(), id: newExchangeID(), started: s.now()}
+	now := s.now()
+	r := &routing{s: s, st: st, view: s.view.Load(), id: newExchangeID(now), started: now}
 	r.text = []byte(r.id.text())
 	readHead(&first, &r.head)
 	r.asked = surfaceOf(r.head.path)
@@ -205,17 +206,8 @@ func (r *routing) own() *credential.Own {
 
 // resolve finds the model a client names.
 func (r *routing) resolve(name string) (*catalog.Model, *llm.Problem) {
-	m, err := r.view.catalog.Resolve(name, endpoints[r.asked.endpoint].creator)
-	if err != nil {
-		return nil, &llm.Problem{Kind: llm.NotFound, Code: "model_not_found", Param: "model", Message: err.Error()}
-	}
-	if !r.allowed(m.Name) {
-		return nil, &llm.Problem{
-			Kind: llm.Forbidden, Code: "model_not_allowed", Param: "model",
-			Message: "This key may not use the model " + m.Name + ".",
-		}
-	}
-	return m, nil
+	w := chain.Wish{Name: name, Creator: endpoints[r.asked.endpoint].creator, Param: "model", Allowed: r.allowed}
+	return w.Find(r.view.catalog)
 }
 
 func (r *routing) allowed(model string) bool { return r.key == nil || r.key.Allows(model) }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
@@ -67,7 +68,7 @@ func TestAccessLogsEndExchangesAndPeriodicOnesDoNot(t *testing.T) {
 			open     int
 		}{
 			{"garbled", accesslogv3.AccessLogType_DownstreamEnd, 1},
-			{newExchangeID().text(), accesslogv3.AccessLogType_DownstreamEnd, 1},
+			{newExchangeID(time.Now()).text(), accesslogv3.AccessLogType_DownstreamEnd, 1},
 			{id, accesslogv3.AccessLogType_DownstreamPeriodic, 1},
 			{id, accesslogv3.AccessLogType_DownstreamEnd, 0},
 			{id, accesslogv3.AccessLogType_DownstreamEnd, 0},
@@ -113,7 +114,7 @@ func TestUsageInAPeriodicEntryIsCountedAtTheEndOnly(t *testing.T) {
 	for _, kind := range []accesslogv3.AccessLogType{
 		accesslogv3.AccessLogType_DownstreamPeriodic, accesslogv3.AccessLogType_DownstreamPeriodic, accesslogv3.AccessLogType_DownstreamEnd,
 	} {
-		m := line("one", newExchangeID().text(), kind)
+		m := line("one", newExchangeID(time.Now()).text(), kind)
 		common := m.GetHttpLogs().GetLogEntry()[0].GetCommonProperties()
 		common.UpstreamCluster = envoy.ExpressCluster("alpha")
 		common.Metadata.FilterMetadata[envoy.ExchangeNamespace].Fields[envoy.FactDialect] = structpb.NewStringValue("openai")

@@ -222,7 +222,7 @@ func TestALateEntryCorrectsOnce(t *testing.T) {
 		foreign := told(v.id, usageSaid)
 		foreign.dialect = []byte("klingon")
 		for _, e := range []*logEntry{
-			told(newExchangeID(), usageSaid), foreign, told(v.id, "{}"), told(v.id, usageSaid), told(v.id, usageSaid),
+			told(newExchangeID(time.Now()), usageSaid), foreign, told(v.id, "{}"), told(v.id, usageSaid), told(v.id, usageSaid),
 			told(v.id, `{"prompt_tokens":3000,"completion_tokens":5000}`),
 		} {
 			h.listener(e)

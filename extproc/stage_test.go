@@ -130,7 +130,7 @@ func TestAnUnknownExchangeNeverReachesAProvider(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestService(t)
-		for _, id := range []string{newExchangeID().text(), "client-made", ""} {
+		for _, id := range []string{newExchangeID(time.Now()).text(), "client-made", ""} {
 			c, done := attempting(t, s, id, 1)
 			if err := wait(t, done); err != nil {
 				t.Fatal(err)

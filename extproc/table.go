@@ -31,7 +31,7 @@ func newTable(maxEntries int, maxHeld int64) *exchangeTable {
 	return t
 }
 
-func (t *exchangeTable) shard(id exchangeID) *shard { return &t.shards[id[0]%shards] }
+func (t *exchangeTable) shard(id exchangeID) *shard { return &t.shards[id[len(id)-1]%shards] }
 
 // hold asks for n more bytes of body; false when the process holds enough.
 func (t *exchangeTable) hold(n int) bool {

@@ -261,7 +261,7 @@ func TestBuildRefuses(t *testing.T) {
 			name: "an unknown fallback model", model: "acme/big", options: dialect.Options{Models: []string{"acme/smal"}},
 			want: llm.Problem{
 				Kind: llm.NotFound, Code: "model_not_found", Param: "providerOptions.gateway.models",
-				Message: `Among the fallback models, there is no model "acme/smal"; did you mean acme/small, acme/solo?`,
+				Message: `Among the fallback models, there is no model "acme/smal"; did you mean acme/small, acme/solo? GET /v1/models lists those that there are`,
 			},
 		},
 		{

@@ -58,15 +58,12 @@ func (in *Input) only() ([]*catalog.Provider, *llm.Problem) {
 func (in *Input) fallbacks() ([]*catalog.Model, *llm.Problem) {
 	var models []*catalog.Model
 	for _, name := range in.Options.Models {
-		m, err := in.Catalog.Resolve(name, "")
-		if err != nil {
-			return nil, &llm.Problem{
-				Kind: llm.NotFound, Code: "model_not_found", Param: paramModels,
-				Message: "Among the fallback models, " + err.Error(), Cause: err,
+		m, p := (&Wish{Name: name, Param: paramModels, Allowed: in.Allowed}).Find(in.Catalog)
+		if p != nil {
+			if p.Kind == llm.NotFound {
+				p.Message = "Among the fallback models, " + p.Message
 			}
-		}
-		if !in.allowed(m) {
-			return nil, forbidden(m, paramModels)
+			return nil, p
 		}
 		if m != in.Model && !slices.Contains(models, m) {
 			models = append(models, m)

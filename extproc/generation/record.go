@@ -8,7 +8,8 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
-// ID is an exchange's id: 128 random bits. Its text is 32 hexadecimal digits.
+// ID is an exchange's id: the time in milliseconds, 48 bits, and 80 random ones,
+// so that ids rise with time. Its text is 32 hexadecimal digits.
 type ID [16]byte
 
 // ErrID is the error of ParseID.

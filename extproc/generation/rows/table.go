@@ -18,6 +18,7 @@ type Table struct {
 	// Read and Write may be the same.
 	Read, Write *sql.DB
 	Dialect     Dialect
+	inserts     map[int]*sql.Stmt // by number of records; empty: not prepared
 }
 
 // Dialect is how a database's SQL differs.
@@ -62,7 +63,7 @@ func Schema(binary, boolean, array string) []string {
 }
 
 func values(r *generation.Record) ([]any, error) {
-	record, err := json.Marshal(r)
+	record, err := r.MarshalJSON() // json.Marshal would read it all again
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +91,40 @@ func (t *Table) insert(n int) string {
 		" ON CONFLICT (id) DO UPDATE SET " + strings.Join(set, ", ") + " WHERE excluded.weight > gen_records.weight")
 }
 
+// sizes are how many records one statement writes: three, so that a database
+// that remembers statements remembers three.
+func (t *Table) sizes() []int { return []int{t.Dialect.Chunk, 10, 1} }
+
+// Prepare lets Insert use statements prepared ahead, for a driver that does not
+// remember them: to parse them each time is a tenth of the work. Before use.
+func (t *Table) Prepare(ctx context.Context) error {
+	t.inserts = make(map[int]*sql.Stmt)
+	for _, size := range t.sizes() {
+		prepared, err := t.Write.PrepareContext(ctx, t.insert(size))
+		if err != nil {
+			return err
+		}
+		t.inserts[size] = prepared
+	}
+	return nil
+}
+
+// inserter runs the statement that writes that many records.
+func (t *Table) inserter(ctx context.Context, tx *sql.Tx, size int) func(args []any) error {
+	if prepared := t.inserts[size]; prepared != nil {
+		prepared = tx.StmtContext(ctx, prepared) // the transaction closes it
+		return func(args []any) error {
+			_, err := prepared.ExecContext(ctx, args...)
+			return err
+		}
+	}
+	statement := t.insert(size)
+	return func(args []any) error {
+		_, err := tx.ExecContext(ctx, statement, args...)
+		return err
+	}
+}
+
 // Insert writes records, each with an id of its own, in one transaction. One
 // that is there already stays unless the new one says more.
 func (t *Table) Insert(ctx context.Context, records []*generation.Record) error {
@@ -101,10 +136,8 @@ func (t *Table) Insert(ctx context.Context, records []*generation.Record) error 
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	// Three sizes of statement, so that a database that remembers statements
-	// remembers three.
-	for _, size := range []int{t.Dialect.Chunk, 10, 1} {
-		statement := t.insert(size)
+	for _, size := range t.sizes() {
+		write := t.inserter(ctx, tx, size)
 		for ; len(records) >= size; records = records[size:] {
 			args := make([]any, 0, size*len(columns))
 			for _, r := range records[:size] {
@@ -114,7 +147,7 @@ func (t *Table) Insert(ctx context.Context, records []*generation.Record) error 
 				}
 				args = append(args, of...)
 			}
-			if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
+			if err := write(args); err != nil {
 				return err
 			}
 		}

@@ -60,7 +60,11 @@ func Open(ctx context.Context, file string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	return &Store{&rows.Table{Read: r, Write: w, Dialect: dialect}}, nil
+	s := &Store{&rows.Table{Read: r, Write: w, Dialect: dialect}}
+	if err := s.Prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", file, err), s.Close())
+	}
+	return s, nil
 }
 
 // OpenExisting opens the file for questions only. It returns ErrNone if there

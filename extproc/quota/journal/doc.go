@@ -10,9 +10,9 @@
 //
 // Promises: each of these steps is one atomic store after everything that it
 // publishes has been written; there is nothing between. Settle never touches
-// what Begin wrote, nor Note the note in force: each has a second area, and the
-// atomic word says which holds. A slot is free once its charges are
-// acknowledged and its record is written, in either order. A batch has the same
+// what Begin wrote: charges and note have a second area each, and the atomic
+// word says which holds. A slot is free once its charges are acknowledged and
+// its record is written, in either order. A batch has the same
 // contents after a crash as before it, and numbers never repeat. Begin and
 // Settle allocate nothing, make no system call (but for the first use of a
 // stretch of the file) and take well under a microsecond.

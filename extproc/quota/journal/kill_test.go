@@ -79,7 +79,7 @@ func work(dir string) error {
 	}
 	d := diary{f}
 	for _, o := range orphans {
-		if err := end(d, o.Slot, binary.BigEndian.Uint64(o.ID[8:]), o.Settled); err != nil {
+		if err := end(d, o.Slot, binary.BigEndian.Uint64(o.ID[:8]), o.Settled); err != nil {
 			return err
 		}
 	}
@@ -104,7 +104,7 @@ func exchanges(j *Journal, d diary, next *atomic.Uint64) error {
 	for {
 		n := next.Add(1)
 		e := entry(int(n), reservedAmount)
-		e.ID[0] = byte(n)
+		e.ID[15] = byte(n)
 		if err := d.tell(line{Verb: beginning, Number: n}); err != nil {
 			return err
 		}
@@ -113,9 +113,6 @@ func exchanges(j *Journal, d diary, next *atomic.Uint64) error {
 			return err
 		}
 		if err := d.tell(line{Verb: begun, Number: n}); err != nil {
-			return err
-		}
-		if err := s.Note(fmt.Appendf(nil, "noted %d", n)); err != nil {
 			return err
 		}
 		if err := end(d, s, n, false); err != nil {
@@ -130,7 +127,7 @@ func end(d diary, s Slot, n uint64, settled bool) error {
 		if err := d.tell(line{Verb: settling, Number: n}); err != nil {
 			return err
 		}
-		if err := s.Settle(charged(int(n), settledAmount), nil); err != nil {
+		if err := s.Settle(charged(int(n), settledAmount), fmt.Appendf(nil, "settled %d", n)); err != nil {
 			return err
 		}
 		if err := d.tell(line{Verb: settledNow, Number: n}); err != nil {
@@ -163,7 +160,7 @@ func apply(d diary, batch uint64, sums []quota.Charge) error {
 	for _, c := range sums {
 		lines = append(lines, line{
 			Verb: applied, Number: batch, Amount: int64(c.Amount),
-			Account: binary.BigEndian.Uint64(c.Account[8:]),
+			Account: binary.BigEndian.Uint64(c.Account[:8]),
 		})
 	}
 	return d.tell(append(lines, line{Verb: committed, Number: batch, Amount: int64(len(sums))})...)
@@ -240,7 +237,7 @@ func endAll(t *testing.T, path, told string) {
 	j, orphans := open(t, path)
 	d := diary{must(os.OpenFile(told, os.O_APPEND|os.O_WRONLY, 0o600))(t)}
 	for _, o := range orphans {
-		check(t, end(d, o.Slot, binary.BigEndian.Uint64(o.ID[8:]), o.Settled))
+		check(t, end(d, o.Slot, binary.BigEndian.Uint64(o.ID[:8]), o.Settled))
 	}
 	for batch, sums := j.Cut(); batch != 0; batch, sums = j.Cut() {
 		check(t, apply(d, batch, sums))
@@ -280,17 +277,17 @@ func agree(t *testing.T, h history, orphans []Orphan) {
 	t.Helper()
 	found := make(map[uint64]Orphan)
 	for _, o := range orphans {
-		n := binary.BigEndian.Uint64(o.ID[8:])
+		n := binary.BigEndian.Uint64(o.ID[:8])
 		if _, twice := found[n]; twice {
 			t.Fatalf("exchange %d is there twice", n)
 		}
 		found[n] = o
-		if note := string(o.Note); !o.Settled && note != fmt.Sprintf("begun %d", n) && note != fmt.Sprintf("noted %d", n) {
-			t.Fatalf("exchange %d has the note %q", n, note)
-		}
-		want := charged(int(n), reservedAmount)
+		want, note := charged(int(n), reservedAmount), fmt.Sprintf("begun %d", n)
 		if o.Settled {
-			want = charged(int(n), settledAmount)
+			want, note = charged(int(n), settledAmount), fmt.Sprintf("settled %d", n)
+		}
+		if string(o.Note) != note {
+			t.Fatalf("exchange %d has the note %q, want %q", n, o.Note, note)
 		}
 		if len(o.Charges) != 1 || o.Charges[0] != want[0] {
 			t.Fatalf("exchange %d has the charges %v", n, o.Charges)

@@ -8,7 +8,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
 )
 
-// ErrNotOpen is Note's and Settle's: the slot is settled already.
+// ErrNotOpen is Settle's: the slot is settled already.
 var ErrNotOpen = errors.New("journal: the slot is not open")
 
 // Entry is an exchange as it begins. Amounts beyond ±quota.MaxAmount are
@@ -55,7 +55,7 @@ func (j *Journal) enter(e *Entry, kind state) (Slot, error) {
 	if err := fits(e.Charges, e.Note); err != nil {
 		return Slot{}, err
 	}
-	s, index, err := j.take(int(e.ID[0]) % shardCount)
+	s, index, err := j.take(int(e.ID[len(e.ID)-1]) % shardCount)
 	if err != nil {
 		return Slot{}, err
 	}
@@ -124,26 +124,6 @@ func (s Slot) hold() (sh *shard, sl *slot, m *mark, err error) {
 	return sh, sl, m, nil
 }
 
-// Note replaces the note of an open slot.
-func (s Slot) Note(note []byte) error {
-	if err := fits(nil, note); err != nil {
-		return err
-	}
-	sh, sl, _, err := s.hold()
-	if err != nil {
-		return err
-	}
-	defer sh.mu.Unlock()
-	st := state(sl.state.Load())
-	if st.kind() != kindOpen {
-		return ErrNotOpen
-	}
-	next := kindOpen | (st&second ^ second) | state(st.charges())<<8 | state(len(note))<<16
-	copy(sl.notes[next.note()][:], note)
-	sl.state.Store(uint64(sl.sealed(next)))
-	return nil
-}
-
 // Settle replaces what is reserved by what was used, and the note. It happens
 // once: a second call changes nothing and returns ErrNotOpen. Charges that do
 // not fit are an error, and the slot stays open.
@@ -160,7 +140,7 @@ func (s Slot) Settle(charges []quota.Charge, note []byte) error {
 	if st.kind() != kindOpen {
 		return ErrNotOpen
 	}
-	next := kindSettled | (st&second ^ second) | state(len(charges))<<8 | state(len(note))<<16
+	next := kindSettled | second | state(len(charges))<<8 | state(len(note))<<16
 	sl.write(next.area(), charges)
 	copy(sl.notes[next.note()][:], note)
 	sl.state.Store(uint64(sl.sealed(next)))

@@ -25,10 +25,9 @@ func TestWhatDoesNotFitIsRefusedAndChangesNothing(t *testing.T) {
 		t.Error("a correction of 25 charges fits")
 	}
 	s := must(j.Begin(&Entry{Charges: many[:MaxCharges], Note: long[:MaxNote]}))(t)
-	if s.Settle(many, nil) == nil || s.Settle(nil, long) == nil || s.Note(long) == nil {
+	if s.Settle(many, nil) == nil || s.Settle(nil, long) == nil {
 		t.Error("too much fits")
 	}
-	check(t, s.Note(long[:MaxNote]))
 	check(t, s.Settle(many[:MaxCharges], long[:MaxNote]))
 }
 
@@ -63,7 +62,7 @@ func TestAJournalOfManySegmentsReopensWhole(t *testing.T) {
 	const count = segmentSlots + 3000
 	for n := range count {
 		e := entry(n, quota.Amount(n))
-		e.ID[0] = byte(n)
+		e.ID[15] = byte(n)
 		must(j.Begin(e))(t)
 	}
 	check(t, j.Close())
@@ -106,7 +105,7 @@ func TestAClosedJournalRefusesAll(t *testing.T) {
 		_, err := j.Begin(entry(2, 1))
 		for name, err := range map[string]error{
 			"Begin": err, "Correct": j.Correct(identity(1), nil),
-			"Note": s.Note(nil), "Settle": s.Settle(nil, nil),
+			"Settle": s.Settle(nil, nil),
 		} {
 			if !errors.Is(err, ErrClosed) {
 				t.Errorf("%s: %v", name, err)
@@ -143,10 +142,10 @@ func TestAJournalInMemoryHasAnOwnerOfItsOwn(t *testing.T) {
 func exchangeOf(t *testing.T, j *Journal, n int) Slot {
 	t.Helper()
 	e := entry(n, 5)
-	e.ID[0] = byte(n)
+	e.ID[15] = byte(n)
 	s, err := j.Begin(e)
 	if err == nil {
-		err = errors.Join(s.Note([]byte("x")), s.Settle(charged(n%50, 2), nil))
+		err = s.Settle(charged(n%50, 2), []byte("x"))
 	}
 	if err == nil && n%10 == 0 {
 		err = j.Correct(e.ID, charged(n%50, 1))
