@@ -2,20 +2,38 @@ package extproc
 
 import (
 	"bytes"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
+// intake is a request's body as it comes.
+type intake struct {
+	bytes   []byte
+	claimed int64 // the length the client said; below 0: none
+}
+
+// grow makes room for n more bytes. A length is a claim until the bytes are
+// here: room for what is still to come is at most three times what has.
+func (i *intake) grow(n int) {
+	need := len(i.bytes) + n
+	switch {
+	case need <= cap(i.bytes):
+	case i.claimed > int64(need):
+		room := make([]byte, len(i.bytes), min(i.claimed, 4*int64(need)))
+		copy(room, i.bytes)
+		i.bytes = room
+	default:
+		i.bytes = slices.Grow(i.bytes, n)
+	}
+}
+
 // collect reads the body to its end. Every byte counts against what the
 // process may hold; on any way out but success they are given back.
 func (r *routing) collect(limit int64) ([]byte, *llm.Problem, error) {
-	const firstRoom = 1 << 20 // a length is a claim until the bytes are here
-	var body []byte
-	if n := r.head.contentLength; n > 0 {
-		body = make([]byte, 0, min(n, firstRoom))
-	}
+	body := intake{claimed: r.head.contentLength}
 	held := 0
 	m := message{sink: &body}
 	defer m.release()
@@ -42,11 +60,11 @@ func (r *routing) collect(limit int64) ([]byte, *llm.Problem, error) {
 			for i := range m.headers {
 				r.late = append(r.late, bytes.Clone(m.headers[i].name))
 			}
-			return body, nil, nil
+			return body.bytes, nil, nil
 		}
-		held = len(body)
+		held = len(body.bytes)
 		if m.end && m.kind == requestBody {
-			return body, nil, nil
+			return body.bytes, nil, nil
 		}
 	}
 }

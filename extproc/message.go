@@ -40,7 +40,7 @@ type message struct {
 
 	// sink, where set, takes the bytes of request bodies: body is then only
 	// what was added to it.
-	sink *[]byte
+	sink *intake
 
 	held mem.Buffer
 	copy []byte
@@ -90,9 +90,10 @@ func (m *message) decode(data mem.BufferSlice) error {
 			m.kind = kind(num)
 			err := m.decodeBody(v)
 			if m.sink != nil && m.kind == requestBody {
-				from := len(*m.sink)
-				*m.sink = append(*m.sink, m.body...)
-				m.body = (*m.sink)[from:]
+				from := len(m.sink.bytes)
+				m.sink.grow(len(m.body))
+				m.sink.bytes = append(m.sink.bytes, m.body...)
+				m.body = m.sink.bytes[from:]
 			}
 			return err
 		}
@@ -173,7 +174,8 @@ func (m *message) pour(data mem.BufferSlice) bool {
 		return false
 	}
 	b = b[1+k:]
-	from, left := len(*m.sink), int(size) // at most the message's length
+	from, left := len(m.sink.bytes), int(size) // at most the message's length
+	m.sink.grow(left)
 	var tail [2]byte
 	t := 0
 	for i := range data {
@@ -181,15 +183,15 @@ func (m *message) pour(data mem.BufferSlice) bool {
 			b = data[i].ReadOnlyData()
 		}
 		take := min(left, len(b))
-		*m.sink = append(*m.sink, b[:take]...)
+		m.sink.bytes = append(m.sink.bytes, b[:take]...)
 		left -= take
 		t += copy(tail[t:], b[take:])
 	}
 	if rest == 2 && tail != [2]byte{ending, 1} {
-		*m.sink = (*m.sink)[:from]
+		m.sink.bytes = m.sink.bytes[:from]
 		return false
 	}
-	m.kind, m.body, m.end = requestBody, (*m.sink)[from:], rest == 2
+	m.kind, m.body, m.end = requestBody, m.sink.bytes[from:], rest == 2
 	return true
 }
 

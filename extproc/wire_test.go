@@ -91,13 +91,13 @@ func TestBodiesPourIntoTheirSink(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, size := range []int{1, 2, 3, 5, 1000, len(wire) - 1, len(wire) + 1} {
-				sink := []byte("before")
+				sink := intake{bytes: []byte("before"), claimed: -1}
 				m := message{sink: &sink}
 				if err := m.decode(cutBy(wire, max(1, size))); err != nil {
 					t.Fatal(err)
 				}
-				if m.kind != requestBody || m.end != end || !bytes.Equal(m.body, want) || string(sink) != "before"+string(want) {
-					t.Errorf("%d bytes, end %v, cut by %d: kind %d, end %v, %d bytes, sink %d", n, end, size, m.kind, m.end, len(m.body), len(sink))
+				if m.kind != requestBody || m.end != end || !bytes.Equal(m.body, want) || string(sink.bytes) != "before"+string(want) {
+					t.Errorf("%d bytes, end %v, cut by %d: kind %d, end %v, %d bytes, sink %d", n, end, size, m.kind, m.end, len(m.body), len(sink.bytes))
 				}
 				m.release()
 			}
@@ -214,7 +214,7 @@ func FuzzMessage(f *testing.F) {
 		if proto.Unmarshal(wire, want) != nil || err != nil {
 			return
 		}
-		var sink []byte
+		var sink intake
 		s := message{sink: &sink}
 		if s.decode(cutBy(wire, max(1, size%64))) == nil && s.kind == requestBody && m.kind == requestBody && !bytes.Equal(s.body, m.body) {
 			t.Fatalf("poured %q, want %q", s.body, m.body)
