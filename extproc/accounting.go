@@ -92,15 +92,9 @@ type opening struct {
 }
 
 func (a *accounting) openDirectory(ctx context.Context, c *ServerConfig, o *opening) error {
-	master, err := credential.Resolve(ctx, o.catalog.Secrets, c.Env)
+	ring, err := MasterKeys(ctx, o.catalog, c.Env)
 	if err != nil {
 		return err
-	}
-	var ring *directory.Keyring
-	if master.Set() {
-		if ring, err = directory.NewKeyring(master); err != nil {
-			return fmt.Errorf("secrets.key: %w", err)
-		}
 	}
 	now := c.Now
 	if now == nil {
@@ -110,6 +104,29 @@ func (a *accounting) openDirectory(ctx context.Context, c *ServerConfig, o *open
 		Store: a.stores.Directory, Now: now, Logger: c.Logger, OnChange: o.changed, Keyring: ring, Patient: true, Reserved: Reserved(o.catalog),
 	})
 	return err
+}
+
+// MasterKeys reads the master keys that a catalog's secrets name, nil if there
+// are none.
+func MasterKeys(ctx context.Context, c *catalog.Catalog, env credential.Env) (*directory.Keyring, error) {
+	if c.Secrets.Key == (catalog.Reference{}) {
+		return nil, nil //nolint:nilnil // own credentials are not kept
+	}
+	var keys []credential.Secret
+	for i, at := range append([]catalog.Reference{c.Secrets.Key}, c.Secrets.Former...) {
+		key, err := credential.Resolve(ctx, at, env)
+		if err == nil {
+			_, err = directory.NewKeyring(key)
+		}
+		switch {
+		case err != nil && i == 0:
+			return nil, fmt.Errorf("secrets.key: %w", err)
+		case err != nil:
+			return nil, fmt.Errorf("secrets.former[%d]: %w", i-1, err)
+		}
+		keys = append(keys, key)
+	}
+	return directory.NewKeyring(keys[0], keys[1:]...)
 }
 
 // Reserved tells which names of keys, tenants and budgets the catalog has.

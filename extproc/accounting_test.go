@@ -310,12 +310,18 @@ func TestStateWithoutAPlaceEndsWithTheProcess(t *testing.T) {
 func TestWhatCannotBeOpenedIsAnErrorThatNamesIt(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
-		"a short master key":     {"secrets: {key: env:SHORT}", "secrets.key"},
+		"a short master key":     {"secrets: {key: env:SHORT}", "secrets.key: "},
+		"a short former one":     {"secrets: {key: env:MASTER, former: ['env:MASTER', 'env:SHORT']}", "secrets.former[1]: "},
 		"a folder as JSONL file": {`generations: {jsonl: "/dev/null/x.jsonl"}`, "/dev/null/x.jsonl"},
 		"a secret that is gone":  {`quota: {webhook: "https://hooks.example.com", webhook_secret: "file:/dev/null/secret"}`, "/dev/null/secret"},
 	} {
 		c := config(t)
-		c.Env = func(string) (string, bool) { return "tooshort", true }
+		c.Env = func(name string) (string, bool) {
+			if name == "MASTER" {
+				return strings.Repeat("ab", 32), true
+			}
+			return "tooshort", true
+		}
 		a, err := openAccounting(c, parsed(t, "open: true"+shopModels+tt.text), func(*directory.Snapshot) {})
 		if err == nil {
 			t.Errorf("%s: no error, %v", name, a.close())

@@ -118,7 +118,7 @@ func (g *regional) share(b *catalog.Budget, of catalog.BudgetLimit, limit *quota
 	}
 	r, err := regions.New(regions.Config{
 		Here: g.here, Regions: g.books, Budgets: []regions.Budget{budget},
-		Interval: g.interval, Horizon: g.interval / roundEvery * reserveLasts, Now: g.now, Logger: g.log,
+		Interval: g.interval, Horizon: g.interval / roundEvery * reserveLasts, Now: g.now,
 	})
 	if err != nil {
 		g.warn(b.Name, "a budget is not moved between regions; each keeps its share", "error", err)

@@ -100,6 +100,7 @@ func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
 	s.loaded = s.accounts.directory.Loaded
 	s.accounts.books.regional.onChange(s.relimit)
 	m.Watch(s.Open)
+	m.WatchRecords(s.accounts.books.Records.Stats)
 	s.UseDirectory(s.accounts.directory.Current())
 	if err := s.Use(first); err != nil {
 		return nil, errors.Join(err, s.accounts.close())

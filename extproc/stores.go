@@ -174,12 +174,19 @@ func redisOptions(ctx context.Context, r *catalog.Redis, env credential.Env) (o 
 	if err != nil {
 		return o, fmt.Errorf("the password of Redis: %w", err)
 	}
+	sentinels, err := credential.Resolve(ctx, r.SentinelPassword, env)
+	if err != nil {
+		return o, fmt.Errorf("the password of Redis's Sentinels: %w", err)
+	}
 	o = quotaredis.Options{
 		Addrs: r.Addresses, Cluster: r.Cluster, Master: r.Sentinel, Username: r.Username,
-		DB: r.Database, Prefix: r.Prefix, Region: r.Region,
+		SentinelUsername: r.SentinelUsername, DB: r.Database, Prefix: r.Prefix, Region: r.Region,
 	}
 	if password.Set() {
 		o.Password = password.Reveal
+	}
+	if sentinels.Set() {
+		o.SentinelPassword = sentinels.Reveal
 	}
 	o.TLS, err = tlsOf(r)
 	return o, err

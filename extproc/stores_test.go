@@ -70,6 +70,7 @@ func TestStoresThatCannotBeOpenedSayWhich(t *testing.T) {
 	}
 	for name, tt := range map[string]struct{ text, want string }{
 		"a password that is gone":   {`store: {redis: {addresses: ["127.0.0.1:1"], password: env:GONE}}`, "password"},
+		"the Sentinels' password":   {`store: {redis: {addresses: ["127.0.0.1:1"], sentinel: main, sentinel_password: env:GONE}}`, "password of Redis's Sentinels"},
 		"no certificates":           {`store: {redis: {addresses: ["127.0.0.1:1"], tls: true, ca: "` + garbage + `"}}`, garbage},
 		"certificates that are not": {`store: {redis: {addresses: ["127.0.0.1:1"], tls: true, ca: /dev/null/ca}}`, "certificates"},
 		"another region's password": {`store: {redis: {addresses: ["127.0.0.1:1"], region: eu, regions: {us: {addresses: ["127.0.0.1:1"], password: env:GONE}}}}`, "regions.us"},
@@ -92,5 +93,20 @@ func TestTheDirectoryAloneIsOpenedForCommands(t *testing.T) {
 		if err := closer.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestSentinelsHaveAUserAndAPasswordOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	c := parsed(t, "open: true"+shopModels+`
+store: {redis: {addresses: ["127.0.0.1:1"], sentinel: main, password: env:SERVER, sentinel_username: watcher, sentinel_password: env:SENTINEL}}
+`)
+	o, err := redisOptions(t.Context(), c.Store.Redis, func(name string) (string, bool) { return "secret-of-" + name, true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := o.Universal()
+	if u.SentinelUsername != "watcher" || u.SentinelPassword != "secret-of-SENTINEL" || u.MasterName != "main" || o.Password() != "secret-of-SERVER" {
+		t.Errorf("asked as %s with %s for %s, then with %s", u.SentinelUsername, u.SentinelPassword, u.MasterName, o.Password())
 	}
 }

@@ -55,21 +55,14 @@ func (d *depending) all() (list []dependency) {
 			return s.Close()
 		}, d.askPostgres})
 	}
-	for _, secret := range []struct {
-		field string
-		at    catalog.Reference
-		check func(credential.Secret) error
-	}{
-		{"secrets.key", d.catalog.Secrets, func(s credential.Secret) error { _, err := directory.NewKeyring(s); return err }},
-		{"quota.webhook_secret", d.catalog.Quota.WebhookSecret, nil},
-	} {
+	for _, secret := range d.secrets() {
 		if secret.at == (catalog.Reference{}) {
 			continue
 		}
 		list = append(list, dependency{field: secret.field, local: func(ctx context.Context) error {
 			value, err := credential.Resolve(ctx, secret.at, d.env)
-			if err == nil && secret.check != nil {
-				err = secret.check(value)
+			if err == nil && secret.master {
+				_, err = directory.NewKeyring(value)
 			}
 			return err
 		}})
@@ -87,6 +80,21 @@ func (d *depending) all() (list []dependency) {
 		}, func(ctx context.Context) (string, error) { return askIssuer(ctx, i) }})
 	}
 	return list
+}
+
+// secret is one that no server asks for.
+type secret struct {
+	field  string
+	at     catalog.Reference
+	master bool // it has the form of a master key
+}
+
+func (d *depending) secrets() []secret {
+	list := []secret{{"secrets.key", d.catalog.Secrets.Key, true}}
+	for i, at := range d.catalog.Secrets.Former {
+		list = append(list, secret{fmt.Sprintf("secrets.former[%d]", i), at, true})
+	}
+	return append(list, secret{"quota.webhook_secret", d.catalog.Quota.WebhookSecret, false})
 }
 
 // check reports what cannot work at all, without asking anybody.

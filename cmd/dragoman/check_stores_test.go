@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/dragoman-gateway/dragoman/extproc/generation/postgrestest"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/postgrestest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 )
 
 // dependent is a catalog without providers that answer, with what follows it.
@@ -26,6 +26,7 @@ func TestCheckTellsWhichStoresSecretsAndIssuersCannotBeUsed(t *testing.T) {
 		{"another region's", "store: {redis: {addresses: [127.0.0.1], region: eu, regions: {us: {addresses: [127.0.0.1], tls: true, ca: gone.pem}}}}", "^store.redis.regions.us: .*no such file"},
 		{"a database that is no URL", "store: {postgres: env:SECRET}", "^store.postgres: .*not a PostgreSQL URL such as postgres://"},
 		{"a short master key", "secrets: {key: env:SECRET}", "^secrets.key: .*must be 32 bytes .* openssl rand -base64 32"},
+		{"a short former master key", "secrets: {key: env:MASTER, former: ['env:MASTER', 'env:SECRET']}", `^secrets.former\[1\]: .*must be 32 bytes`},
 		{"a master key in no file", "secrets: {key: 'file:gone'}", "^secrets.key: file:.*gone"},
 		{"a webhook's secret in no file", "quota: {webhook: 'https://hooks.example.com/a', webhook_secret: 'file:gone'}", "^quota.webhook_secret: file:.*gone"},
 		{"an issuer's authorities", "issuers: [{name: ci, issuer: 'https://ci.example', audience: [d], ca: no.pem}]", "^issuers.ci: .*no.pem"},

@@ -79,3 +79,30 @@ func variable(f *kong.Flag) string {
 	}
 	return " `$" + strings.Join(f.Envs, "`, `$") + "`"
 }
+
+func TestAWrongLineNamesTheHelpOfItsCommand(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ line, said, usage, help string }{
+		{"--loglevel=info", `unknown flag --loglevel, did you mean "--log-level"?`, "dragoman <command> [flags]", "dragoman"},
+		{"rnu", `unexpected argument rnu, did you mean "run"?`, "dragoman <command> [flags]", "dragoman"},
+		{"keys", `expected one of "create", "list", "revoke", "rotate", "reseal"`, "dragoman keys <command> [flags]", "dragoman keys"},
+		{"keys crate", `unexpected argument crate, did you mean "create"?`, "dragoman keys <command> [flags]", "dragoman keys"},
+		{"keys create --name joe", "unknown flag --name", "dragoman keys create [<name>] [flags]", "dragoman keys create"},
+		{"keys create --tenan acme", `unknown flag --tenan, did you mean "--tenant"?`, "dragoman keys create [<name>] [flags]", "dragoman keys create"},
+		{"keys create joe jim", "unexpected argument jim", "dragoman keys create [<name>] [flags]", "dragoman keys create"},
+		{"keys rotate", `expected "<key>"`, "dragoman keys rotate <key> [flags]", "dragoman keys rotate"},
+		{"usage --by colour", `--by must be one of "day",`, "dragoman usage [flags]", "dragoman usage"},
+		{"run --log-level loud --listen x", `--log-level must be one of "debug",`, "dragoman run [flags]", "dragoman run"},
+	} {
+		var out, errs strings.Builder
+		s := streams{out: &out, err: &errs, env: func(string) (string, bool) { return "", false }}
+		status := execute(t.Context(), strings.Fields(tt.line), s)
+		first, rest, _ := strings.Cut(errs.String(), "\n")
+		if status != 2 || out.Len() > 0 || !strings.HasPrefix(first, "dragoman: "+tt.said) {
+			t.Errorf("%s: status %d, %q, %q", tt.line, status, out.String(), first)
+		}
+		if want := "Usage: " + tt.usage + "\nSee " + tt.help + " --help.\n"; rest != want {
+			t.Errorf("%s: %q, want %q", tt.line, rest, want)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/directory"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -17,6 +18,7 @@ type keysCommand struct {
 	List   keysListCommand   `cmd:"" help:"List the store's keys."`
 	Revoke keysRevokeCommand `cmd:"" help:"End a key of the store. Every replica refuses it within two seconds."`
 	Rotate keysRotateCommand `cmd:"" help:"Give a key of the store a new secret, which is printed once."`
+	Reseal keysResealCommand `cmd:"" help:"Seal tenants' own provider keys with a new master key."`
 }
 
 type keysCreateCommand struct {
@@ -76,9 +78,17 @@ func (c *keysCreateCommand) create(ctx context.Context, s streams, d *directory.
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "The key %s (%s), shown this once:\n  %s\nClients send it as Authorization: Bearer, x-api-key, api-key or x-goog-api-key.\n", k.Name, k.ID, secret.Reveal())
+	_, err = fmt.Fprint(s.out, shownOnce("The key "+k.Name+" ("+k.ID+")", secret), sentAs)
 	return err
 }
+
+// shownOnce is the only text that ever holds a key's secret.
+func shownOnce(what string, secret credential.Secret) string {
+	return what + ", shown this once:\n  " + secret.Reveal() + "\n"
+}
+
+// sentAs is said of every key that is made.
+const sentAs = "Clients send it as Authorization: Bearer, x-api-key, api-key or x-goog-api-key.\n"
 
 // key reads the flags as the catalog does.
 func (c *keysCreateCommand) key(now time.Time) (catalog.Key, error) {

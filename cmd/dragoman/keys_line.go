@@ -20,7 +20,7 @@ func printLine(s streams, key catalog.Key, budget *catalog.Budget) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "The key, shown this once:\n  %s\nClients send it as Authorization: Bearer, x-api-key, api-key or x-goog-api-key.\n\nAdd to dragoman.yaml, below keys: if it has that already:\nkeys:\n  %s\n", secret.Reveal(), line)
+	_, err = fmt.Fprint(s.out, shownOnce("The key", secret), sentAs, "\nAdd to dragoman.yaml, below keys: if it has that already:\nkeys:\n  ", line, "\n")
 	if err == nil && budget != nil {
 		_, err = fmt.Fprintf(s.out, "budgets:\n  - %s\n", budget.JSON())
 	}

@@ -149,7 +149,7 @@ func (c *keysRotateCommand) Run(ctx context.Context, s streams) error {
 		if !k.Grace.IsZero() {
 			former = "The former one is good until " + k.Grace.Format(time.RFC3339) + "."
 		}
-		_, err = fmt.Fprintf(s.out, "The new key of %s (%s), shown this once:\n  %s\n%s\n", k.Name, k.ID, secret.Reveal(), former)
+		_, err = fmt.Fprint(s.out, shownOnce("The new key of "+k.Name+" ("+k.ID+")", secret), former, "\n")
 		return err
 	})
 }

@@ -24,6 +24,7 @@ const (
 type keyStore struct {
 	state, catalog string // as given, "" = not
 	served         *catalog.Catalog
+	masters        *directory.Keyring // nil = own credentials stay closed
 }
 
 // read reads the catalog, if one is named.
@@ -56,7 +57,7 @@ func (k *keyStore) with(ctx context.Context, s streams, do func(*directory.Direc
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
 	config := directory.Config{
-		Store: store, Now: time.Now,
+		Store: store, Now: time.Now, Keyring: k.masters,
 		Logger: slog.New(slog.DiscardHandler), // what it would log is the gateway's to say
 	}
 	if k.served != nil {

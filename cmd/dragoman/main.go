@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -87,7 +88,7 @@ func execute(ctx context.Context, args []string, s streams) int {
 		return asked
 	}
 	if err != nil {
-		fmt.Fprintf(s.err, "dragoman: %v\nSee dragoman --help, or --help after a command.\n", err)
+		fmt.Fprintf(s.err, "dragoman: %v\n%s", err, howCalled(parser.Model.Node, err))
 		return 2
 	}
 	var level slog.Level
@@ -103,6 +104,20 @@ func execute(ctx context.Context, args []string, s streams) int {
 		return 1
 	}
 	return 0
+}
+
+// howCalled says how the command is called whose line is wrong, as far as the
+// line names one.
+func howCalled(command *kong.Node, err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) {
+		for _, read := range wrong.Context.Path {
+			if read.Command != nil {
+				command = read.Command
+			}
+		}
+	}
+	return "Usage: dragoman " + strings.TrimSpace(command.Summary()) + "\nSee " + command.FullPath() + " --help.\n"
 }
 
 // errReported fails a command whose output has said everything already.

@@ -18,9 +18,9 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/generation"
 	"github.com/dragoman-gateway/dragoman/extproc/generation/generationtest"
 	"github.com/dragoman-gateway/dragoman/extproc/generation/postgres"
-	"github.com/dragoman-gateway/dragoman/extproc/generation/postgrestest"
 	"github.com/dragoman-gateway/dragoman/extproc/generation/sqlite"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/postgrestest"
 )
 
 // usageOf runs the command with these arguments.

@@ -119,32 +119,28 @@ func (d *Directory) ListOwn(ctx context.Context, tenant string) ([]OwnCredential
 }
 
 // Reseal puts every own credential that a former master key of the keyring
-// seals under the current one, and tells how many. Values stay sealed as they
-// are; what does not open stays, and its error is returned with the count.
-func (d *Directory) Reseal(ctx context.Context, by By) (resealed int, err error) {
+// seals under the current one. Values stay sealed as they are. told hears of
+// each, with the reason if it stays as it was; the others go on. The error is
+// ErrNoMaster, or that the store cannot be read, or the context's.
+func (d *Directory) Reseal(ctx context.Context, by By, told func(o *OwnCredential, err error)) error {
 	ring := d.config.Keyring
 	if ring == nil {
-		return 0, ErrNoMaster
+		return ErrNoMaster
 	}
 	if err := d.refresh(ctx); err != nil {
-		return 0, err
+		return err
 	}
-	var failed error
 	for _, o := range d.Current().Own {
 		if o.MasterID == ring.current.id {
 			continue
 		}
 		err := d.resealOne(ctx, By{Who: by.Who}, o)
-		switch {
-		case err == nil:
-			resealed++
-		case ctx.Err() != nil:
-			return resealed, err
-		case failed == nil:
-			failed = err
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
+		told(o, err)
 	}
-	return resealed, failed
+	return nil
 }
 
 func (d *Directory) resealOne(ctx context.Context, by By, o *OwnCredential) error {

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/directory"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
@@ -138,15 +140,25 @@ func TestOwnCredentialsMoveToANewMasterKey(t *testing.T) {
 	s := begin(t, sealedBy(t, "a"))
 	put(t, s.Directory, own("acme", "openai", canary))
 	put(t, s.Directory, own("acme", "anthropic", canary+"2"))
-	if n, err := s.open(t, sealedBy(t, "c")).Reseal(t.Context(), by); n != 0 || err == nil {
-		t.Errorf("without the former key: %d, %v", n, err)
+	reseal := func(masters string) (names []string, failed []error) {
+		t.Helper()
+		err := s.open(t, sealedBy(t, masters)).Reseal(t.Context(), by, func(o *directory.OwnCredential, err error) {
+			names, failed = append(names, o.Tenant+"/"+o.Provider), append(failed, err)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names, failed
 	}
-	next := s.open(t, sealedBy(t, "ba"))
-	if n, err := next.Reseal(t.Context(), by); n != 2 || err != nil {
-		t.Fatalf("%d, %v", n, err)
+	if _, failed := reseal("c"); len(failed) != 2 || failed[0] == nil || failed[1] == nil {
+		t.Errorf("without the former key: %v", failed)
 	}
-	if n, err := next.Reseal(t.Context(), by); n != 0 || err != nil {
-		t.Errorf("again: %d, %v", n, err)
+	names, failed := reseal("ba")
+	if diff := cmp.Diff([]string{"acme/anthropic", "acme/openai"}, names); diff != "" || errors.Join(failed...) != nil {
+		t.Fatalf("%v %s", failed, diff)
+	}
+	if names, _ := reseal("ba"); names != nil {
+		t.Errorf("again: %v", names)
 	}
 	alone := s.open(t, sealedBy(t, "b")).Current()
 	if alone.OwnOf("acme", "openai").Secret.Reveal() != canary || alone.OwnOf("acme", "anthropic").Secret.Reveal() != canary+"2" {
@@ -156,7 +168,7 @@ func TestOwnCredentialsMoveToANewMasterKey(t *testing.T) {
 	if _, err := none.PutOwn(t.Context(), by, own("acme", "openai", canary)); !errors.Is(err, directory.ErrNoMaster) {
 		t.Errorf("%v", err)
 	}
-	if _, err := none.Reseal(t.Context(), by); !errors.Is(err, directory.ErrNoMaster) {
+	if err := none.Reseal(t.Context(), by, nil); !errors.Is(err, directory.ErrNoMaster) {
 		t.Errorf("%v", err)
 	}
 }

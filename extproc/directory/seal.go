@@ -46,7 +46,7 @@ func NewKeyring(current credential.Secret, former ...credential.Secret) (*Keyrin
 	for i, text := range append([]credential.Secret{current}, former...) {
 		m, err := newMaster(text)
 		if err != nil {
-			return nil, fmt.Errorf("master key %d of %d: %w", i+1, 1+len(former), err)
+			return nil, err
 		}
 		if i == 0 {
 			ring.current = m
@@ -61,7 +61,7 @@ func NewKeyring(current credential.Secret, former ...credential.Secret) (*Keyrin
 func newMaster(text credential.Secret) (*master, error) {
 	key, ok := masterBytes(strings.TrimSpace(text.Reveal()))
 	if !ok {
-		return nil, errors.New("it must be 32 bytes in base64 or hexadecimal, as openssl rand -base64 32 makes them")
+		return nil, errors.New("a master key must be 32 bytes in base64 or hexadecimal, as openssl rand -base64 32 makes them")
 	}
 	aead, err := newAEAD(key)
 	if err != nil {

@@ -89,7 +89,7 @@ func (w *Writer) Add(r *Record) bool {
 	if other, ok := w.waiting[r.ID]; ok && !r.SaysMore(other) {
 		return true
 	}
-	if w.full() {
+	if len(w.queue)+w.flight >= w.cfg.Held {
 		w.refused.Add(1)
 		return false
 	}
@@ -102,16 +102,6 @@ func (w *Writer) Add(r *Record) bool {
 		}
 	}
 	return true
-}
-
-// full: the caller holds mu.
-func (w *Writer) full() bool { return len(w.queue)+w.flight >= w.cfg.Held }
-
-// Full tells whether Add would refuse a record now.
-func (w *Writer) Full() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.full()
 }
 
 // Get finds a record, whether it is written or not.
@@ -134,8 +124,9 @@ type Stats struct {
 	Written int64
 	Refused int64 // by Add, for want of room
 	Expired int64 // deleted after Config.Keep
-	// StoreErrors are batches that were tried again, ExportErrors calls of
-	// exporters that failed, ExportDropped records that came too fast for them.
+	// StoreErrors are calls of the store that failed and are tried again,
+	// ExportErrors calls of exporters that failed, ExportDropped records that came
+	// too fast for them.
 	StoreErrors, ExportErrors, ExportDropped int64
 }
 

@@ -229,6 +229,6 @@ func BenchmarkBuildTableOf100000(b *testing.B) {
 		keys[i] = entryOf(fmt.Sprint("key ", i), catalog.Key{Name: "key", Tags: []string{"a", "b"}})
 	}
 	for b.Loop() {
-		NewTable(keys)
+		BuildTable(Entries{Catalog: keys})
 	}
 }

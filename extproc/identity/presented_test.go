@@ -18,7 +18,7 @@ func tableOf(keys ...string) *Table {
 	for _, k := range keys {
 		entries = append(entries, catalog.Key{Name: "name of " + k, Hash: sha256.Sum256([]byte(k))})
 	}
-	return NewTable(entries)
+	return BuildTable(Entries{Catalog: entries})
 }
 
 // offer presents headers, written "name: value".

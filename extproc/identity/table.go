@@ -41,9 +41,6 @@ type Entries struct {
 	Tenants []catalog.Tenant
 }
 
-// NewTable makes the table of the catalog's keys.
-func NewTable(keys []catalog.Key) *Table { return BuildTable(Entries{Catalog: keys}) }
-
 // BuildTable makes the table of all entries and keeps their texts. Of two keys
 // with one hash the first counts, the catalog's before the directory's.
 func BuildTable(e Entries) *Table {

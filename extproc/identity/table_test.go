@@ -29,7 +29,7 @@ func TestAKeyIsAllowedWhatItsGlobsSay(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.globs, " ", tt.model), func(t *testing.T) {
-			table := NewTable([]catalog.Key{{Name: "ci", Hash: sha256.Sum256([]byte(good)), Models: tt.globs}})
+			table := BuildTable(Entries{Catalog: []catalog.Key{{Name: "ci", Hash: sha256.Sum256([]byte(good)), Models: tt.globs}}})
 			key, p := table.Check(offer("x-api-key: "+good), time.Time{})
 			if p != nil {
 				t.Fatal(p)
@@ -45,18 +45,18 @@ func TestKeysWhoseHashesBeginAlikeAreToldApart(t *testing.T) {
 	hash := sha256.Sum256([]byte(good))
 	near := hash
 	near[31] ^= 1
-	table := NewTable([]catalog.Key{{Name: "near", Hash: near}, {Name: "good", Hash: hash}})
+	table := BuildTable(Entries{Catalog: []catalog.Key{{Name: "near", Hash: near}, {Name: "good", Hash: hash}}})
 	key, p := table.Check(offer("x-api-key: "+good), time.Time{})
 	if p != nil || key.Name != "good" {
 		t.Errorf("Check gives %v, %v", key, p)
 	}
-	if key, p := NewTable([]catalog.Key{{Name: "near", Hash: near}}).Check(offer("x-api-key: "+good), time.Time{}); p == nil {
+	if key, p := BuildTable(Entries{Catalog: []catalog.Key{{Name: "near", Hash: near}}}).Check(offer("x-api-key: "+good), time.Time{}); p == nil {
 		t.Errorf("a hash that begins alike passes as %v", key)
 	}
 }
 
 func TestATableWithoutKeysLetsNobodyPass(t *testing.T) {
-	for _, table := range []*Table{nil, NewTable(nil), NewTable([]catalog.Key{{Name: "no hash"}})} {
+	for _, table := range []*Table{nil, BuildTable(Entries{}), BuildTable(Entries{Catalog: []catalog.Key{{Name: "no hash"}}})} {
 		if key, p := table.Check(offer("x-api-key: "+good), time.Time{}); key != nil || p == nil {
 			t.Errorf("Check gives %v, %v", key, p)
 		}
@@ -92,7 +92,7 @@ func TestAGeneratedKeyPassesWithItsCatalogLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, p := NewTable(c.Keys).Check(offer("authorization: Bearer "+secret.Reveal()), time.Time{})
+	key, p := BuildTable(Entries{Catalog: c.Keys}).Check(offer("authorization: Bearer "+secret.Reveal()), time.Time{})
 	if p != nil || key.Name != "ci.1" {
 		t.Errorf("Check gives %v, %v", key, p)
 	}

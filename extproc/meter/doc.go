@@ -1,9 +1,9 @@
 // Package meter counts what the service does, for Prometheus.
 //
 // Promises: every label comes from a closed set: the enums and names of
-// label.go, chain.Reason, llm.Kind, or the catalog's providers; anything else
-// is "other". So no client can make a new series. Events on the request path
-// touch counters made ahead of time and allocate nothing.
+// label.go and records.go, chain.Reason, llm.Kind, or the catalog's providers;
+// anything else is "other". So no client can make a new series. Events on the
+// request path touch counters made ahead of time and allocate nothing.
 //
 // Refuses: model names, keys, ids and URLs as labels; a registry of its own.
 //

@@ -2,10 +2,12 @@ package meter
 
 import (
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/dragoman-gateway/dragoman/extproc/generation"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -25,6 +27,7 @@ type Meter struct {
 	money     money
 	providers atomic.Pointer[providers]
 	open      atomic.Pointer[func() (exchanges int, held int64)]
+	stats     atomic.Pointer[func() generation.Stats]
 }
 
 // surface holds the counters of what clients can ask for.
@@ -47,8 +50,9 @@ func New(reg prometheus.Registerer, c *catalog.Catalog) (*Meter, error) {
 	exchanges := m.gauge("exchanges", "Open exchanges.", func(exchanges int, _ int64) float64 { return float64(exchanges) })
 	held := m.gauge("held_bytes", "Bytes of request bodies held for attempts.", func(_ int, held int64) float64 { return float64(held) })
 
+	all := []prometheus.Collector{requests, seconds, entries, m.failovers, m.orphans, m.lost, exchanges, held}
 	var errs []error
-	for _, metric := range append(append(m.vectors.all(), m.money.all...), requests, seconds, entries, m.failovers, m.orphans, m.lost, exchanges, held) {
+	for _, metric := range slices.Concat(all, m.vectors.all(), m.money.all, m.records()) {
 		errs = append(errs, reg.Register(metric))
 	}
 	if err := errors.Join(errs...); err != nil {

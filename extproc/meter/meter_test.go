@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
+	"github.com/dragoman-gateway/dragoman/extproc/generation"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -166,6 +167,19 @@ func TestEventsMoveTheirSeries(t *testing.T) {
 		{
 			"open exchanges", func(m *Meter) { m.Watch(func() (int, int64) { return 7, 1 << 20 }) },
 			[]string{`dragoman_exchanges 7`, `dragoman_held_bytes 1.048576e+06`},
+		},
+		{
+			"records", func(m *Meter) {
+				m.WatchRecords(func() generation.Stats {
+					return generation.Stats{Waiting: 1, Written: 2, Refused: 3, Expired: 4, StoreErrors: 5, ExportErrors: 6, ExportDropped: 7}
+				})
+			},
+			[]string{
+				`dragoman_generations_failures_total{at="exporter"} 6`, `dragoman_generations_failures_total{at="store"} 5`,
+				`dragoman_generations_total{fate="expired"} 4`, `dragoman_generations_total{fate="not_exported"} 7`,
+				`dragoman_generations_total{fate="refused"} 3`, `dragoman_generations_total{fate="written"} 2`,
+				`dragoman_generations_waiting 1`,
+			},
 		},
 	}
 	for _, tt := range tests {

@@ -26,9 +26,7 @@ type Catalog struct {
 	Store       Store
 	Quota       Quota
 	Generations Generations
-	// Secrets refers to the master key with which tenants' own credentials are
-	// sealed: 32 bytes, base64 or hexadecimal. Zero: they cannot be kept.
-	Secrets Reference
+	Secrets     Secrets
 
 	providers map[string]*Provider
 	slugs     map[string][]*Provider

@@ -29,6 +29,13 @@ type Generations struct {
 	OTLPHeaders Reference
 }
 
+// Secrets refer to the master keys with which tenants' own credentials are
+// sealed: 32 bytes each, base64 or hexadecimal.
+type Secrets struct {
+	Key    Reference   // seals; zero = own credentials cannot be kept
+	Former []Reference // only open what they have sealed
+}
+
 const (
 	defaultWait = 20 * time.Millisecond
 	defaultKeep = 720 * time.Hour
@@ -56,7 +63,10 @@ func (c *compiler) generations() {
 		OTLPHeaders: c.reference("generations.otlp_headers", doc.OTLPHeaders),
 	}
 	c.beside("generations.otlp_headers", "generations.otlp")
-	c.catalog.Secrets = c.reference("secrets.key", c.doc.Secrets.Key)
+	c.catalog.Secrets.Key = c.reference("secrets.key", c.doc.Secrets.Key)
+	for i, text := range c.doc.Secrets.Former {
+		c.catalog.Secrets.Former = append(c.catalog.Secrets.Former, c.reference(element("secrets.former", i), text))
+	}
 }
 
 // beside refuses a field that means nothing without another.

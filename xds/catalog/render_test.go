@@ -30,8 +30,8 @@ func renderSpending(c *Catalog, line func(string, ...any)) {
 	if g := c.Generations; g != (Generations{Keep: defaultKeep}) {
 		line("generations keep %s contents %t jsonl %q otlp %q headers %q", g.Keep, g.Contents, g.JSONL, g.OTLP, g.OTLPHeaders)
 	}
-	if c.Secrets != (Reference{}) {
-		line("secrets %q", c.Secrets)
+	if s := c.Secrets; !reflect.DeepEqual(s, Secrets{}) {
+		line("secrets key %q former %q", s.Key, s.Former)
 	}
 }
 
@@ -40,8 +40,11 @@ func renderRedis(what string, r *Redis, line func(string, ...any)) {
 		return
 	}
 	line("%s %q cluster %t sentinel %q database %d region %q prefix %q", what, r.Addresses, r.Cluster, r.Sentinel, r.Database, r.Region, r.Prefix)
-	if bare := (Redis{Addresses: r.Addresses, Cluster: r.Cluster, Sentinel: r.Sentinel, Database: r.Database, Region: r.Region, Prefix: r.Prefix, Regions: r.Regions}); !reflect.DeepEqual(*r, bare) {
+	if bare := (Redis{Addresses: r.Addresses, Cluster: r.Cluster, Sentinel: r.Sentinel, Database: r.Database, Region: r.Region, Prefix: r.Prefix, Regions: r.Regions, SentinelUsername: r.SentinelUsername, SentinelPassword: r.SentinelPassword}); !reflect.DeepEqual(*r, bare) {
 		line("    username %q password %q tls %t ca %q", r.Username, r.Password, r.TLS, r.CAFile)
+	}
+	if r.SentinelUsername != "" || r.SentinelPassword != (Reference{}) {
+		line("    sentinels' username %q password %q", r.SentinelUsername, r.SentinelPassword)
 	}
 	for _, region := range sortedKeys(r.Regions) {
 		renderRedis("  region "+region, r.Regions[region], line)

@@ -65,17 +65,19 @@ type storeSection struct {
 }
 
 type redisEntry struct {
-	Addresses []string    `json:"addresses" eg:"addresses: [redis.internal:6379]" jsonschema:"minItems=1" jsonschema_description:"Host and port; 6379 if none is given, of Sentinels 26379. Several of a cluster's nodes, or of Sentinels."`
-	Cluster   bool        `json:"cluster,omitempty" jsonschema:"default=false" jsonschema_description:"The addresses are nodes of a cluster."`
-	Sentinel  string      `json:"sentinel,omitempty" jsonschema_description:"The addresses are Sentinels, and this is the name of the master that they watch."`
-	Username  string      `json:"username,omitempty" jsonschema_description:"User of Redis's ACL."`
-	Password  string      `json:"password,omitempty" jsonschema:"pattern=^(env|file):.+$" jsonschema_description:"Where the password is kept: env:NAME or file:PATH. Never the password itself."`
-	TLS       bool        `json:"tls,omitempty" jsonschema:"default=false" jsonschema_description:"Connect by TLS."`
-	CA        string      `json:"ca,omitempty" jsonschema_description:"File with the certificate authorities to trust instead of the system's, PEM. Relative to the catalog."`
-	Database  *int64      `json:"database,omitempty" jsonschema:"default=0,minimum=0,maximum=65535" jsonschema_description:"Number of the database."`
-	Region    string      `json:"region,omitempty" jsonschema_description:"Name of the region that this Redis is for, where there are several."`
-	Prefix    string      `json:"prefix,omitempty" jsonschema:"default=dgm" jsonschema_description:"What all names in Redis start with, so that several gateways can share one."`
-	Regions   regionTable `json:"regions,omitempty" jsonschema_description:"The Redis of every other region, by region; budgets with shares are balanced with them."`
+	Addresses        []string    `json:"addresses" eg:"addresses: [redis.internal:6379]" jsonschema:"minItems=1" jsonschema_description:"Host and port; 6379 if none is given, of Sentinels 26379. Several of a cluster's nodes, or of Sentinels."`
+	Cluster          bool        `json:"cluster,omitempty" jsonschema:"default=false" jsonschema_description:"The addresses are nodes of a cluster."`
+	Sentinel         string      `json:"sentinel,omitempty" jsonschema_description:"The addresses are Sentinels, and this is the name of the master that they watch."`
+	Username         string      `json:"username,omitempty" jsonschema_description:"User of Redis's ACL."`
+	Password         string      `json:"password,omitempty" jsonschema:"pattern=^(env|file):.+$" jsonschema_description:"Where the password is kept: env:NAME or file:PATH. Never the password itself."`
+	SentinelUsername string      `json:"sentinel_username,omitempty" jsonschema_description:"User of the Sentinels' own ACL."`
+	SentinelPassword string      `json:"sentinel_password,omitempty" jsonschema:"pattern=^(env|file):.+$" jsonschema_description:"Where the Sentinels' own password is kept, if they have one: env:NAME or file:PATH."`
+	TLS              bool        `json:"tls,omitempty" jsonschema:"default=false" jsonschema_description:"Connect by TLS."`
+	CA               string      `json:"ca,omitempty" jsonschema_description:"File with the certificate authorities to trust instead of the system's, PEM. Relative to the catalog."`
+	Database         *int64      `json:"database,omitempty" jsonschema:"default=0,minimum=0,maximum=65535" jsonschema_description:"Number of the database."`
+	Region           string      `json:"region,omitempty" jsonschema_description:"Name of the region that this Redis is for, where there are several."`
+	Prefix           string      `json:"prefix,omitempty" jsonschema:"default=dgm" jsonschema_description:"What all names in Redis start with, so that several gateways can share one."`
+	Regions          regionTable `json:"regions,omitempty" jsonschema_description:"The Redis of every other region, by region; budgets with shares are balanced with them."`
 }
 
 type quotaSection struct {
@@ -98,7 +100,8 @@ type generationsSection struct {
 }
 
 type secretsSection struct {
-	Key string `json:"key" eg:"key: env:DRAGOMAN_MASTER_KEY" jsonschema:"pattern=^(env|file):.+$" jsonschema_description:"Where the master key (32 bytes, base64 or hexadecimal) is kept: env:NAME or file:PATH."`
+	Key    string   `json:"key" eg:"key: env:DRAGOMAN_MASTER_KEY" jsonschema:"pattern=^(env|file):.+$" jsonschema_description:"Where the master key (32 bytes, base64 or hexadecimal) is kept: env:NAME or file:PATH."`
+	Former []string `json:"former,omitempty" jsonschema_description:"Where former master keys are kept, which open what they sealed until dragoman keys reseal has been run: env:NAME or file:PATH."`
 }
 
 type (

@@ -26,11 +26,15 @@ type Redis struct {
 	Sentinel  string // name of the master; "" = Addresses are not Sentinels
 	Username  string // of Redis's ACL, "" = the default user
 	Password  Reference
-	TLS       bool
-	CAFile    string // a PEM bundle that replaces the system's roots, "" = system
-	Database  int
-	Region    string // "" = there is but one
-	Prefix    string // of every name in it, default "dgm"
+	// SentinelUsername and SentinelPassword are those of the Sentinels' own ACL.
+	SentinelUsername string
+	SentinelPassword Reference
+
+	TLS      bool
+	CAFile   string // a PEM bundle that replaces the system's roots, "" = system
+	Database int
+	Region   string // "" = there is but one
+	Prefix   string // of every name in it, default "dgm"
 	// Regions are the stores of the other regions, by region; their Regions are
 	// nil.
 	Regions map[string]*Redis
@@ -71,12 +75,15 @@ func (c *compiler) store() {
 func (c *compiler) redis(path string, e *redisEntry, prefix string) *Redis {
 	r := &Redis{
 		Addresses: c.addresses(path, e), Cluster: e.Cluster, Sentinel: e.Sentinel, Username: e.Username,
-		Password: c.reference(path+".password", e.Password), TLS: e.TLS, CAFile: c.file(path+".ca", e.CA),
+		Password:         c.reference(path+".password", e.Password),
+		SentinelUsername: e.SentinelUsername, SentinelPassword: c.reference(path+".sentinel_password", e.SentinelPassword),
+		TLS: e.TLS, CAFile: c.file(path+".ca", e.CA),
 		Database: int(c.within(path+".database", e.Database, bounds{0, 65535, 0})), Region: e.Region, Prefix: prefix,
 	}
 	for _, name := range []struct{ field, value, what string }{
 		{path + ".sentinel", e.Sentinel, "the name of a master"},
 		{path + ".username", e.Username, "the name of a user"},
+		{path + ".sentinel_username", e.SentinelUsername, "the name of a user"},
 	} {
 		if c.given(name.field) && !masterName.MatchString(name.value) {
 			c.fail(name.field, "is not "+name.what, `write 1 to 128 printable ASCII characters without spaces, " and \`)
@@ -102,9 +109,13 @@ func (c *compiler) redisParts(path string, e *redisEntry) {
 	if n := len(e.Addresses); n > 1 && !e.Cluster && !c.given(path+".sentinel") {
 		c.fail(path+".addresses", fmt.Sprintf("has %d entries, which one server has not", n), "write one, or say what they are: cluster: true, or sentinel: with the name of the master")
 	}
-	if c.given(path+".username") && !c.given(path+".password") {
-		c.fail(path+".username", "has no password", "add password: env:NAME or file:PATH")
+	for _, of := range []string{"", "sentinel_"} {
+		if c.given(path+"."+of+"username") && !c.given(path+"."+of+"password") {
+			c.fail(path+"."+of+"username", "has no password", "add "+of+"password: env:NAME or file:PATH")
+		}
 	}
+	c.beside(path+".sentinel_username", path+".sentinel")
+	c.beside(path+".sentinel_password", path+".sentinel")
 	if c.given(path+".ca") && !e.TLS {
 		c.fail(path+".ca", "means nothing without tls", "add tls: true, or remove ca")
 	}

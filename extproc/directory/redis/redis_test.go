@@ -15,7 +15,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/directory"
 	"github.com/dragoman-gateway/dragoman/extproc/directory/directorytest"
 	"github.com/dragoman-gateway/dragoman/extproc/directory/redis"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 

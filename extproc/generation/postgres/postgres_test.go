@@ -10,7 +10,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/generation"
 	"github.com/dragoman-gateway/dragoman/extproc/generation/generationtest"
 	"github.com/dragoman-gateway/dragoman/extproc/generation/postgres"
-	"github.com/dragoman-gateway/dragoman/extproc/generation/postgrestest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/postgrestest"
 )
 
 func open(t testing.TB, dsn string) *postgres.Store {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 )
 
 // usual is an exchange of n accounts: each has settled something and asks.

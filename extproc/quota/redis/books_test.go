@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
 	"github.com/dragoman-gateway/dragoman/extproc/quota/regions"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 )
 
 func total(n int, limit, amount quota.Amount) quota.Ask {

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 )
 
 func TestARestartKeepsWhatWasSavedAndLeasesComeBackEitherWay(t *testing.T) {

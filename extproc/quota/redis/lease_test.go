@@ -10,7 +10,7 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
 	"github.com/dragoman-gateway/dragoman/extproc/quota/quotatest"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 )
 
 func TestTheLeasesOfADeadOwnerAreReclaimedInBoundedSteps(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
 	"github.com/dragoman-gateway/dragoman/extproc/quota/quotatest"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 )
 
 // Random calls of several owners over a single-shard store in memory and over

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 )
 
 func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
@@ -73,6 +75,32 @@ func TestAUsersPasswordIsAskedForAtEachConnectionAndNeverShown(t *testing.T) {
 	foreign.Prefix = "other"
 	if _, err := newReplica(t, opened(t, foreign, nil), "a").try(bounded(t, 5*time.Second), quota.Call{Asks: []quota.Ask{need(1, 10, 10)}}); err == nil || !strings.Contains(err.Error(), "NOPERM") {
 		t.Errorf("keys of another prefix: %v", err)
+	}
+}
+
+func TestSentinelsAreAskedWithTheirOwnPassword(t *testing.T) {
+	const canary = "canary-Sn37-secret"
+	group := redistest.StartSentinel(t)
+	for _, addr := range group.Addrs {
+		watcher := goredis.NewClient(&goredis.Options{Addr: addr})
+		t.Cleanup(func() { _ = watcher.Close() }) // nothing is under way
+		for _, rule := range [][]any{{"watcher", "on", ">" + canary, "&*", "+@all"}, {"default", "off"}} {
+			if err := watcher.Do(bounded(t, 5*time.Second), append([]any{"acl", "setuser"}, rule...)...).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	options := Options{Addrs: group.Addrs, Master: redistest.Master}
+	if _, err := newReplica(t, opened(t, options, nil), "a").try(bounded(t, 5*time.Second), quota.Call{}); err == nil {
+		t.Error("Sentinels that want a password are asked without")
+	}
+	options.SentinelUsername, options.SentinelPassword = "watcher", func() string { return canary }
+	s := opened(t, options, nil)
+	if got := newReplica(t, s, "a").repeated(quota.Call{Asks: []quota.Ask{need(1, 10, 10)}}); got[0].Lease != 10 {
+		t.Errorf("lease %d", got[0].Lease)
+	}
+	if text := fmt.Sprintf("%+v %#v", options, s); strings.Contains(text, canary) {
+		t.Errorf("a secret is shown: %s", text)
 	}
 }
 

@@ -20,7 +20,7 @@
 // Refuses: budgets that are counted apart for each key or tenant; to take part
 // in a request. A region that cannot be reached keeps what it has.
 //
-// Concurrency: Plan is pure. A Rebalancer's Run owns its one goroutine's work;
-// Adjustment may be called from any. Any number of Rebalancers in any regions
-// may work on the same budgets.
+// Concurrency: Plan is pure. Rounds of a Rebalancer are made one after the other;
+// Adjustment may be called from any goroutine. Any number of Rebalancers in any
+// regions may work on the same budgets.
 package regions

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -27,14 +26,14 @@ type Config struct {
 	Here    string           // the region whose adjustments are told
 	Regions map[string]Books // by name
 	Budgets []Budget
-	// Interval is between rounds and Horizon what a reserve has to last; 0 is
-	// ten seconds and a minute. A region has Wait to answer; 0 is two seconds.
+	// Interval is what the caller lets pass between rounds, Horizon what a reserve
+	// has to last; 0 is ten seconds and a minute. A region has Wait to answer; 0
+	// is two seconds.
 	Interval, Horizon, Wait time.Duration
 	Now                     func() time.Time // nil: time.Now
-	Logger                  *slog.Logger     // nil: silent
 }
 
-// Rebalancer makes rounds over all budgets.
+// Rebalancer makes rounds over all budgets when it is told to.
 type Rebalancer struct {
 	config Config // immutable
 
@@ -68,9 +67,6 @@ func New(c Config) (*Rebalancer, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Rebalancer{config: c, state: make(map[string]*state, len(c.Budgets))}
 	var wrong []error
@@ -116,23 +112,6 @@ func (r *Rebalancer) Adjustment(limit string) quota.Amount {
 		}
 	}
 	return 0
-}
-
-// Run makes a round each interval until the context ends. What fails is logged
-// and tried again in the next round.
-func (r *Rebalancer) Run(ctx context.Context) error {
-	tick := time.NewTicker(r.config.Interval)
-	defer tick.Stop()
-	for {
-		if err := r.Round(ctx); err != nil && ctx.Err() == nil {
-			r.config.Logger.WarnContext(ctx, "a budget's regions were not all reached", "error", err)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }
 
 // Round ends the transfers that were begun, and makes those that are planned,

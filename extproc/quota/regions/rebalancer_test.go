@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -305,23 +304,4 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 			t.Errorf("error %v lacks %q", err, part)
 		}
 	}
-}
-
-func TestRunMakesARoundEachIntervalUntilItsContextEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, calls := newMemory(), 0
-		m.fault = func() fault { calls++; return none }
-		r, err := New(Config{Here: "eu", Regions: map[string]Books{"eu": m}, Budgets: []Budget{{Name: "a", Window: quota.Total, Shares: map[string]quota.Amount{"eu": 5}}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 35*time.Second)
-		defer cancel()
-		if err := r.Run(ctx); err != nil {
-			t.Error(err)
-		}
-		if calls != 4 {
-			t.Errorf("%d rounds in 35 s", calls)
-		}
-	})
 }
