@@ -14,8 +14,8 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/extproc/quota"
 	"github.com/dragoman-gateway/dragoman/extproc/quota/journal"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
 	"github.com/dragoman-gateway/dragoman/extproc/quota/regions"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 
@@ -71,7 +71,7 @@ func (r *region) spend(t *testing.T) bool {
 	if b.Ledger.Reserve(t.Context(), accounts, &one, &held) != nil {
 		return false
 	}
-	slot, err := b.Journal.Begin(&journal.Entry{ID: newExchangeID(), Started: time.Now(), Charges: held.Charges(nil)})
+	slot, err := b.Journal.Begin(&journal.Entry{ID: newExchangeID(time.Now()), Started: time.Now(), Charges: held.Charges(nil)})
 	if err != nil {
 		t.Fatal(err)
 	}

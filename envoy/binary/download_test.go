@@ -102,7 +102,7 @@ func TestFuncEIsAskedWhenThereIsNoPython(t *testing.T) {
 	if !strings.Contains(progress.String(), "with func-e") {
 		t.Errorf("progress: %s", progress)
 	}
-	if left, err := filepath.Glob(filepath.Join(f.cacheDir, stagingPrefix+"*")); err != nil || len(left) != 0 {
+	if left, err := filepath.Glob(filepath.Join(f.shelf.Dir, "*-staging-*")); err != nil || len(left) != 0 {
 		t.Errorf("left %v, error %v", left, err)
 	}
 }

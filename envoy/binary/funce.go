@@ -17,7 +17,7 @@ import (
 // download alone, so it runs the binary with --version: Envoy prints that and
 // ends before it reads the other arguments func-e adds.
 func (f *finder) fetchWithFuncE(ctx context.Context, dir string) (string, error) {
-	f.say("downloading Envoy %s with func-e …", envoy.Version)
+	f.shelf.Say("downloading Envoy %s with func-e …", envoy.Version)
 	out := &tail{limit: 400}
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,

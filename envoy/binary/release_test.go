@@ -73,6 +73,32 @@ func TestTheUsersCacheDirectoryIsTheDefault(t *testing.T) {
 	}
 }
 
+func TestAnOperatorsPathNeedsNoDirectoryToKeepEnvoyIn(t *testing.T) {
+	own := writeFile(t, filepath.Join(t.TempDir(), "envoy"), fakeEnvoy(envoy.Version), 0o700)
+	t.Setenv("XDG_CACHE_HOME", "")
+	t.Setenv("HOME", "")
+	for path, want := range map[string]string{own: "", "": "no directory to keep Envoy in: "} {
+		found, _, err := Find(t.Context(), Options{Env: func(name string) string {
+			return map[string]string{PathVariable: path}[name]
+		}})
+		if want == "" && (err != nil || found != path) {
+			t.Errorf("%q, error %v", found, err)
+		}
+		if want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "set ENVOY_PATH")) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+func TestACacheThatCannotBeMadeTellsWhatHelps(t *testing.T) {
+	f, _ := testFinder(t, requirements, nil)
+	writeFile(t, f.shelf.Dir, "", 0o600)
+	_, _, err := f.find(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "no directory to keep Envoy "+envoy.Version+" in: ") || !strings.HasSuffix(err.Error(), "; set ENVOY_PATH") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func FuzzParseVersionAcceptsOnlyThreeNumbers(f *testing.F) {
 	f.Add("envoy  version: 9e55809/1.40.0/Clean/RELEASE/BoringSSL")
 	f.Add("envoy  version: /1.41.0-dev/Modified/DEBUG/BoringSSL")

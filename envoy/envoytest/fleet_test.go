@@ -14,7 +14,7 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/envoy/simulator"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 )
 
 // fleetCatalog shares one budget among all replicas; the limits of requests and

@@ -26,7 +26,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/envoy/simulator"
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
 	"github.com/dragoman-gateway/dragoman/extproc/directory"
-	"github.com/dragoman-gateway/dragoman/extproc/quota/redistest"
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
 

@@ -1,9 +1,9 @@
 // Package postgrestest gives tests a real PostgreSQL server of their own.
 //
 // It is found in $POSTGRES_BIN (a directory with postgres and initdb), in PATH,
-// where Debian puts it, or in the project's cache, which is filled with Debian's
-// packages by apt-get at the first need; nothing is installed and nobody needs
-// to be root. PostgreSQL refuses to run as root: then it runs as nobody.
+// where Debian puts it, or in the distribution's packages, as package debian
+// gets them into the project's cache. PostgreSQL refuses to run as root: then
+// it runs as nobody.
 //
 // Promises: a server listens on a Unix socket in a private directory only, and
 // never outlives its test; on Linux not even a killed one. Refuses durability:

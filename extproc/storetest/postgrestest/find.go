@@ -5,34 +5,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"syscall"
+
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/debian"
 )
 
 // Variable names the directory that postgres and initdb are taken from.
 const Variable = "POSTGRES_BIN"
+
+// binaries is where Debian's packages have postgres and initdb.
+const binaries = "usr/lib/postgresql/*/bin"
 
 // binary is a directory with postgres and initdb. root is set for a copy of
 // Debian's files, whose libraries lie below it.
 type binary struct{ dir, root string }
 
 func (b binary) command(as *syscall.Credential, name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(b.dir, name), args...) //nolint:noctx // run's caller ends it
+	cmd := exec.Command(filepath.Join(b.dir, name), args...) //nolint:noctx // bounded ends it, or close
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 	if b.root != "" {
-		libs := filepath.Join(b.root, "usr", "lib")
-		found, err := filepath.Glob(filepath.Join(libs, "*-linux-gnu*"))
-		if err == nil && len(found) > 0 {
-			libs = found[0]
-		}
-		cmd.Env = append(cmd.Env, "LD_LIBRARY_PATH="+libs)
+		cmd.Env = append(cmd.Env, "LD_LIBRARY_PATH="+debian.Libraries(b.root))
 	}
-	cmd.SysProcAttr = attributes(as)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	return cmd
 }
 
@@ -62,23 +62,48 @@ func (b binary) reachable(dir string, as *syscall.Credential) (binary, error) {
 	return binary{filepath.Join(root, within), root}, os.CopyFS(root, os.DirFS(b.root))
 }
 
+// finder is one search. Immutable.
+type finder struct {
+	env       func(string) string
+	installed string // the pattern of directories where Debian installs binaries
+	program   debian.Program
+}
+
+func newFinder() *finder {
+	return &finder{env: os.Getenv, installed: "/" + binaries, program: debian.Program{
+		Name:     "postgres",
+		Packages: []string{"postgresql"}, // which needs that of the newest release
+		Check: func(ctx context.Context, root string) error {
+			b, err := below(root)
+			if err != nil {
+				return err
+			}
+			return b.check(ctx)
+		},
+		Progress: os.Stderr,
+	}}
+}
+
 // find looks for a server where one can be, the cache last.
-func find(ctx context.Context) (binary, error) {
-	if dir := os.Getenv(Variable); dir != "" {
+func (f *finder) find(ctx context.Context) (binary, error) {
+	if dir := f.env(Variable); dir != "" {
 		b := binary{dir: dir}
 		if err := b.check(ctx); err != nil {
 			return binary{}, fmt.Errorf("%s: %w", Variable, err)
 		}
 		return b, nil
 	}
+	tried := []error{fmt.Errorf("%s is not set", Variable)}
 	var dirs []string
-	if path, err := exec.LookPath("postgres"); err == nil {
+	if path, err := exec.LookPath("postgres"); err != nil {
+		tried = append(tried, err)
+	} else {
 		dirs = append(dirs, filepath.Dir(path))
 	}
-	debian, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	tried := []error{err}
-	slices.Reverse(debian) // the newest of them first, as far as names tell
-	for _, dir := range append(dirs, debian...) {
+	installed, err := filepath.Glob(f.installed)
+	tried = append(tried, err)
+	slices.Reverse(installed) // the newest of them first, as far as names tell
+	for _, dir := range append(dirs, installed...) {
 		b := binary{dir: dir}
 		if err := b.check(ctx); err != nil {
 			tried = append(tried, err)
@@ -86,77 +111,19 @@ func find(ctx context.Context) (binary, error) {
 		}
 		return b, nil
 	}
-	b, err := cached(ctx)
-	if err != nil {
-		return binary{}, fmt.Errorf("no PostgreSQL server: %w\nwhat helps: install PostgreSQL, or set %s to the directory of its postgres and initdb",
-			errors.Join(append(tried, err)...), Variable)
-	}
-	return b, nil
-}
-
-// cached is the copy in the project's cache, "dragoman" in the user's cache
-// directory as for Envoy. It is made if it is not there.
-func cached(ctx context.Context) (binary, error) {
-	user, err := os.UserCacheDir()
-	if err != nil {
-		return binary{}, err
-	}
-	cache := filepath.Join(user, "dragoman")
-	if err := os.MkdirAll(cache, 0o700); err != nil {
-		return binary{}, err
-	}
-	unlock, err := lock(filepath.Join(cache, "postgres.lock"))
-	if err != nil {
-		return binary{}, err
-	}
-	defer unlock()
-	root := filepath.Join(cache, "postgres-"+runtime.GOOS+"-"+runtime.GOARCH)
-	if b, err := below(root); err == nil && b.check(ctx) == nil {
-		return b, nil
-	}
-	staging, err := os.MkdirTemp(cache, "postgres-staging-")
-	if err != nil {
-		return binary{}, err
-	}
-	defer func() { _ = os.RemoveAll(staging) }() // it is only a waste of space
-	if err := unpack(ctx, staging); err != nil {
-		return binary{}, fmt.Errorf("from the distribution's packages: %w", err)
-	}
-	b, err := below(filepath.Join(staging, "root"))
+	root, err := f.program.Get(ctx)
 	if err == nil {
-		err = b.check(ctx)
+		return below(root)
 	}
-	if err == nil {
-		err = errors.Join(os.RemoveAll(root), os.Rename(filepath.Join(staging, "root"), root))
-	}
-	if err != nil {
-		return binary{}, err
-	}
-	return below(root)
+	return binary{}, fmt.Errorf("no PostgreSQL server: %w\nwhat helps: install PostgreSQL, or set %s to the directory of its postgres and initdb",
+		errors.Join(append(tried, err)...), Variable)
 }
 
 // below finds Debian's directory of binaries under a root.
 func below(root string) (binary, error) {
-	found, err := filepath.Glob(filepath.Join(root, "usr", "lib", "postgresql", "*", "bin"))
+	found, err := fs.Glob(os.DirFS(root), binaries)
 	if err != nil || len(found) == 0 {
 		return binary{}, errors.Join(err, errors.New("no PostgreSQL below "+root))
 	}
-	return binary{found[len(found)-1], root}, nil
-}
-
-// lock waits for an exclusive lock on a file. The kernel frees it when its
-// process ends.
-func lock(path string) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); {
-		case err == nil:
-			return func() { _ = file.Close() }, nil // closing unlocks
-		case !errors.Is(err, syscall.EINTR):
-			return nil, errors.Join(err, file.Close())
-		}
-	}
+	return binary{filepath.Join(root, found[len(found)-1]), root}, nil
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the database driver
+
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/child"
 )
 
 // Server is a running PostgreSQL.
@@ -45,7 +46,7 @@ func Start(t testing.TB) *Server {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // of which a download takes most
 	defer cancel()
-	b, err := find(ctx)
+	b, err := newFinder().find(ctx)
 	if err != nil {
 		if os.Getenv("LONG") == "" {
 			t.Skip(err)
@@ -103,7 +104,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	server := b.command(as, "postgres", "-D", data, "-k", s.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off",
 		"-c", "jit=off", "-c", "max_connections=60")
-	if s.stop, err = run(server); err != nil {
+	if s.stop, err = child.Start(server); err != nil {
 		return err
 	}
 	s.process = server.Process
@@ -123,32 +124,13 @@ func (s *Server) owner() (*syscall.Credential, error) {
 func bounded(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	stop, err := run(cmd)
+	stop, err := child.Start(cmd)
 	if err != nil {
 		return nil, err
 	}
 	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })() // stop reports it
 	err = stop()
 	return out.Bytes(), err
-}
-
-// run starts a command; wait waits for its end, which it does not bring about.
-// The command's thread is its own: the kernel sends the parent-death signal
-// when the thread that forked ends.
-func run(cmd *exec.Cmd) (wait func() error, err error) {
-	started, ended := make(chan error, 1), make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		if started <- err; err == nil {
-			ended <- cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
-		return nil, err
-	}
-	return sync.OnceValue(func() error { return <-ended }), nil
 }
 
 // connect waits until the server answers.

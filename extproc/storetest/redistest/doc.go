@@ -2,8 +2,8 @@
 // master with its replica under Sentinels.
 //
 // The binary, first success wins: REDIS_SERVER → redis-server in PATH → the
-// copy in the project's cache → Debian's or Ubuntu's packages, fetched by
-// apt-get and unpacked into that cache, for which nobody needs to be root.
+// distribution's packages, as package debian gets them into the project's
+// cache.
 //
 // Promises: the binary has answered --version with 7 or more; a server listens
 // on 127.0.0.1 only, on a port that stays its own while it is down; its data
@@ -14,6 +14,6 @@
 // the machine has installed, its package lists included.
 //
 // Concurrency: packages tested at the same time share the cache; one of them
-// downloads under a file lock. A Server's methods may be called from any
-// goroutine; one at a time changes its process.
+// downloads. A Server's methods may be called from any goroutine; one at a time
+// changes its process.
 package redistest

@@ -6,11 +6,6 @@ import (
 	"syscall"
 )
 
-// attributes make the kernel kill a server when the test's process dies.
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-}
-
 // reserve takes a free port of 127.0.0.1 and keeps it: bound without
 // listening, with SO_REUSEADDR as the server's own socket, it is never picked
 // for anybody else, neither to listen nor to connect from, while the server is

@@ -2,14 +2,7 @@
 
 package redistest
 
-import (
-	"net"
-	"syscall"
-)
-
-// attributes give a server a group of its own. Only Linux can tie its life to
-// the parent's.
-func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+import "net"
 
 // reserve finds a free port of 127.0.0.1. It is not kept: elsewhere than on
 // Linux two sockets cannot be bound to it.

@@ -1,15 +1,11 @@
 package redistest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -155,109 +151,5 @@ func long(t *testing.T) {
 	t.Helper()
 	if os.Getenv("LONG") != "1" {
 		t.Skip("LONG=1 runs it")
-	}
-}
-
-// script makes a program of a shell script.
-func script(t *testing.T, dir, name, text string) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func TestAChosenServerIsCheckedAndNothingElseTried(t *testing.T) {
-	dir := t.TempDir()
-	for _, test := range []struct{ name, text, want string }{
-		{"fits", "echo 'Redis server v=7.2.4 sha=0'", ""},
-		{"its fork fits", "echo 'Valkey server v=8.1.0 sha=0'", ""},
-		{"too old", "echo 'Redis server v=6.2.14 sha=0'", "is Redis 6.2.14, and 7 or newer is needed"},
-		{"something else", "echo hello", "not Redis's"},
-		{"broken", "echo no library >&2; exit 127", "no library"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			path := script(t, dir, "server", test.text)
-			f := &finder{progress: &bytes.Buffer{}, cache: filepath.Join(t.TempDir(), "cache"), env: func(string) string { return path }}
-			b, err := f.find(bounded(t, 10*time.Second))
-			if test.want == "" && (err != nil || b.path != path) {
-				t.Errorf("found %q, %v", b.path, err)
-			}
-			if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), ServerVariable)) {
-				t.Errorf("error %v, want %q", err, test.want)
-			}
-			if _, err := os.Stat(f.cache); !errors.Is(err, os.ErrNotExist) {
-				t.Error("the cache was touched")
-			}
-		})
-	}
-}
-
-// fakeDistribution puts package tools in front of an empty PATH: apt-get fails
-// until its lists are private, and a package is a directory's worth of files.
-func fakeDistribution(t *testing.T) (runs func() int) {
-	t.Helper()
-	dir := t.TempDir()
-	script(t, dir, "apt-get", `echo "$*" >> '`+dir+`/runs'
-case "$*" in *Dir::State=*) ;; *) echo 'E: Unable to locate package' >&2; exit 100 ;; esac
-case "$*" in *update*) exit 0 ;; esac
-for name in "$@"; do case "$name" in redis-*|lib*) : > "$name.deb" ;; esac; done`)
-	script(t, dir, "dpkg-deb", `case "$1" in
--f) echo 'libfake1 (>= 1) | libother1, libc6, adduser' ;;
--x) /bin/mkdir -p "$3/usr/bin" "$3/usr/lib"
-  case "$2" in
-  *redis-tools.deb) printf '#!/bin/sh\n[ -e "$LD_LIBRARY_PATH/libfake.so.1" ] || exit 127\necho Redis server v=7.0.1\n' > "$3/usr/bin/redis-server" ;;
-  *libfake1.deb) echo library > "$3/usr/lib/libfake.so.1" ;;
-  esac ;;
-esac`)
-	script(t, dir, "ldd", `[ -e "$LD_LIBRARY_PATH/libfake.so.1" ] || printf '\tlibfake.so.1 => not found\n'`)
-	t.Setenv("PATH", dir)
-	return func() int {
-		text, err := os.ReadFile(filepath.Join(dir, "runs"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.Count(string(text), "download redis-server")
-	}
-}
-
-func TestSearchesAtTheSameTimeDownloadOnceWithListsOfTheirOwn(t *testing.T) {
-	runs := fakeDistribution(t)
-	cache := filepath.Join(t.TempDir(), "cache")
-	if err := os.MkdirAll(filepath.Join(cache, stagingPrefix+"left"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	ctx := bounded(t, 30*time.Second)
-	var searches sync.WaitGroup
-	for range 4 {
-		searches.Go(func() {
-			f := &finder{progress: &bytes.Buffer{}, cache: cache, env: func(string) string { return "" }}
-			b, err := f.find(ctx)
-			if err != nil || b != f.cached() {
-				t.Errorf("found %+v, %v", b, err)
-			}
-		})
-	}
-	searches.Wait()
-	if runs() != 2 { // with the machine's lists, then with its own
-		t.Errorf("apt-get downloaded %d times", runs())
-	}
-	if left, err := filepath.Glob(filepath.Join(cache, "*")); err != nil || len(left) != 2 { // the copy and the lock
-		t.Errorf("the cache holds %v, %v", left, err)
-	}
-}
-
-func TestAFailureTellsEveryWayAndWhatHelps(t *testing.T) {
-	t.Setenv("PATH", t.TempDir())
-	f := &finder{progress: &bytes.Buffer{}, cache: filepath.Join(t.TempDir(), "cache"), env: func(string) string { return "" }}
-	_, err := f.find(bounded(t, 10*time.Second))
-	if err == nil {
-		t.Fatal("found one")
-	}
-	for _, part := range []string{"no redis-server 7 or newer", "REDIS_SERVER is not set", `"redis-server": executable file not found`, `"apt-get": executable file not found`, "install Redis, or set REDIS_SERVER"} {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error lacks %q:\n%v", part, err)
-		}
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/dragoman-gateway/dragoman/extproc/storetest/child"
 )
 
 // readyWait is how long a server may take to listen or to end.
@@ -56,13 +58,9 @@ func Start(t testing.TB, args ...string) *Server {
 // newServer finds the binary, a port and a directory.
 func newServer(t testing.TB) *Server {
 	t.Helper()
-	find, err := newFinder()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	found, err := find.find(ctx)
+	found, err := newFinder().find(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,14 +154,15 @@ func (s *Server) launch() error {
 	args = append(args, "--bind", "127.0.0.1", "--dir", s.dir, "--daemonize", "no")
 	// The process outlives the call, and cleanup comes after the test's context.
 	cmd := s.binary.command(context.WithoutCancel(s.t.Context()), args...)
-	cmd.Stdout, cmd.Stderr, cmd.Dir, cmd.SysProcAttr = out, out, s.dir, attributes()
-	if err := cmd.Start(); err != nil {
+	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, s.dir
+	wait, err := child.Start(cmd)
+	if err != nil {
 		return fmt.Errorf("starting redis-server: %w", err)
 	}
 	s.run = &process{cmd: cmd, ended: make(chan struct{})}
 	go func(run *process) { // end waits for it
 		defer close(run.ended)
-		_ = run.cmd.Wait() // a signal ended it, or its log says why
+		_ = wait() // a signal ended it, or its log says why
 	}(s.run)
 	if err := s.ready(s.run); err != nil {
 		s.end(syscall.SIGKILL)
