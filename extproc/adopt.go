@@ -52,7 +52,7 @@ func (s *Service) orphan(o *journal.Orphan, note *generation.Record, now time.Ti
 	}
 	x.chain.Targets = x.likely()
 	sp := &x.spend
-	sp.subject = quota.Subject{Key: note.Key, Tenant: note.Tenant, Tags: note.Tags}
+	sp.subject, sp.tags = quota.Subject{Key: note.Key, Tenant: note.Tenant}, note.Tags
 	sp.estimate = amounts(&settlement.Total{Usage: note.Usage, Cost: note.Cost})
 	sp.estimate[quota.Concurrent] = 1
 	sp.slot, sp.reserved = o.Slot, s.books.Ledger.Restore(o.Charges)

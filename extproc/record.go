@@ -16,7 +16,7 @@ import (
 func (s *Service) record(x *exchange, lines []settlement.Line, total *settlement.Total) *generation.Record {
 	sp := &x.spend
 	r := &generation.Record{
-		ID: generation.ID(x.id), Started: x.started, Key: sp.subject.Key, Tenant: sp.subject.Tenant, Tags: sp.subject.Tags,
+		ID: generation.ID(x.id), Started: x.started, Key: sp.subject.Key, Tenant: sp.subject.Tenant, Tags: sp.tags,
 		User: x.envelope.Options.User, Surface: x.asked.endpoint.String(), Model: x.model, Stream: x.envelope.Stream,
 		Lane: x.served.String(), Status: sp.end.status, Finish: finishWord(sp.finish), Usage: total.Usage,
 		Cost: total.Cost, Market: total.Market, Priced: total.Priced, Estimated: total.Estimated,
@@ -97,7 +97,7 @@ const (
 func (e *exchange) note(dst []byte) []byte {
 	sp := &e.spend
 	r := generation.Record{
-		Key: sp.subject.Key, Tenant: sp.subject.Tenant, Tags: sp.subject.Tags, Surface: e.asked.endpoint.String(), Model: e.model,
+		Key: sp.subject.Key, Tenant: sp.subject.Tenant, Tags: sp.tags, Surface: e.asked.endpoint.String(), Model: e.model,
 		Stream: e.envelope.Stream, Cost: llm.NanoUSD(sp.estimate[quota.Money]), Usage: llm.Usage{
 			Input: llm.Count(int64(sp.estimate[quota.Input])), Output: llm.Count(int64(sp.estimate[quota.Output])),
 		},

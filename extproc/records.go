@@ -185,7 +185,7 @@ func (r *routing) credits(ctx context.Context) ([]byte, *llm.Problem) {
 	if err != nil {
 		return nil, recordsProblem(err)
 	}
-	subject := r.subject(nil)
+	subject := r.subject()
 	accounts, err := b.Ledger.Accounts(&subject, "")
 	if err != nil {
 		return nil, recordsProblem(err)

@@ -20,10 +20,11 @@ func (r *routing) reserve(ctx context.Context, x *exchange) *llm.Problem {
 		return nil
 	}
 	sp := &x.spend
-	sp.subject = r.subject(x.envelope.Options.Tags)
+	sp.subject = r.subject()
+	sp.tags = tagsOf(&sp.subject, x.envelope.Options.Tags)
 	accounts, err := b.Ledger.Accounts(&sp.subject, x.models()...)
 	if err != nil {
-		return &llm.Problem{Kind: llm.InvalidRequest, Param: "tags", Message: "More limits apply to this request than the gateway can count; send fewer tags and fallback models.", Cause: err}
+		return &llm.Problem{Kind: llm.InvalidRequest, Param: "models", Message: "More limits apply to this request than the gateway can count; send fewer fallback models.", Cause: err}
 	}
 	if accounts.Counts(quota.Money) {
 		if p := r.pricedOnly(x); p != nil {
@@ -116,18 +117,23 @@ func (r *routing) answered(ctx context.Context, x *exchange) *llm.Problem {
 	return p
 }
 
-// subject is who asks, as limits see it. A client's own tags count beside those
-// of its key.
-func (r *routing) subject(tags []string) (s quota.Subject) {
+// subject is who asks, as limits see it, by what the operator and issuers say:
+// a client could spend another's budget with tags of its own choice.
+func (r *routing) subject() (s quota.Subject) {
 	if r.key != nil {
 		s.Key, s.Tenant, s.Tags = nameOf(r.key), r.key.Tenant, r.key.Tags
 	}
-	if len(tags) > 0 {
-		s.Tags = slices.Concat(s.Tags, tags)
-		slices.Sort(s.Tags)
-		s.Tags = slices.Compact(s.Tags)
-	}
 	return s
+}
+
+// tagsOf are the tags of a record: the subject's, and the client's own.
+func tagsOf(s *quota.Subject, own []string) []string {
+	if len(own) == 0 {
+		return s.Tags
+	}
+	tags := slices.Concat(s.Tags, own)
+	slices.Sort(tags)
+	return slices.Compact(tags)
 }
 
 // nameOf is a key's name in limits and records. That of an issuer's token begins

@@ -1,7 +1,9 @@
 package extproc
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -228,22 +230,28 @@ func TestWhileTheStoreIsAwayOnlyWhatIsAllowedGoesOn(t *testing.T) {
 	})
 }
 
-func TestTagsOfAClientCountBesideItsKeys(t *testing.T) {
+func TestLimitsByTagCountTheTagsOfKeysAndNoneThatAClientChooses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := newPremises(t, "open: true"+shopModels+`
+		text := "keys:\n"
+		sum := func(name string) [32]byte { return sha256.Sum256([]byte("secret-" + name)) }
+		for name, tags := range map[string]string{"a": "team-a", "b": "team-b", "both": "team-a, team-b", "none": "other"} {
+			text += fmt.Sprintf("  - {name: %s, tags: [%s], hash: \"sha256:%x\"}\n", name, tags, sum(name))
+		}
+		h := newPremises(t, text+shopModels+`
 budgets: [{name: each, requests: 2, per: day, each: [tag], tags: ["team-*"]}]
 `).open(t)
 		<-time.After(time.Second)
-		ask := func(tags string) int {
-			return h.send("/v1/chat/completions", `{"model":"sim/leave","stream":true,"providerOptions":{"gateway":{"tags":[`+tags+`]}},"messages":[]}`).status
+		ask := func(key, tags string) int {
+			return h.send("/v1/chat/completions", `{"model":"sim/leave","stream":true,"providerOptions":{"gateway":{"tags":[`+tags+`]}},"messages":[]}`,
+				"authorization", "Bearer secret-"+key).status
 		}
 		for i, step := range []struct {
-			tags string
-			want int
-		}{{`"team-a"`, 0}, {`"team-a","team-a","other"`, 0}, {`"team-a"`, 429}, {`"team-b"`, 0}, {`"team-b","team-a"`, 429}, {`"other"`, 0}, {"", 0}} {
-			if got := ask(step.tags); got != step.want {
-				t.Errorf("step %d, tags %s: %d, want %d", i, step.tags, got, step.want)
+			key, tags string
+			want      int
+		}{{"a", "", 0}, {"none", `"team-a","team-b"`, 0}, {"a", `"team-b"`, 0}, {"a", "", 429}, {"b", "", 0}, {"both", "", 429}, {"b", `"team-a"`, 0}, {"b", "", 429}, {"none", `"team-b"`, 0}} {
+			if got := ask(step.key, step.tags); got != step.want {
+				t.Errorf("step %d, key %s with tags %s: %d, want %d", i, step.key, step.tags, got, step.want)
 			}
 		}
 		<-time.After(silence + time.Minute)

@@ -18,6 +18,7 @@ import (
 // exchange's lock guards it once the exchange is registered.
 type spending struct {
 	subject  quota.Subject
+	tags     []string // of its record
 	prompt   quota.Prompt
 	estimate quota.Amounts
 	reserved quota.Reservation

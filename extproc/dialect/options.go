@@ -2,6 +2,8 @@ package dialect
 
 import (
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
@@ -79,8 +81,8 @@ func (o *Options) readOption(name string, raw []byte) (p *llm.Problem) {
 		}
 	case "user":
 		var ok bool
-		if o.User, ok = scan.Text(raw); !ok || len(o.User) > maxNameLen {
-			return Invalid(path, path+" must be a string of at most 256 bytes")
+		if o.User, ok = scan.Text(raw); !ok || len(o.User) > maxNameLen || !printable(o.User) {
+			return Invalid(path, path+" must be a string of at most 256 bytes without control characters")
 		}
 	}
 	return p
@@ -107,6 +109,9 @@ func (o *Options) readModels(path string, raw []byte) *llm.Problem {
 	return nil
 }
 
+// printable tells whether a name may stand in records and on terminals as it is.
+func printable(name string) bool { return !strings.ContainsFunc(name, unicode.IsControl) }
+
 func readNames(path string, raw []byte, most, longest int) ([]string, *llm.Problem) {
 	problem := Invalid(path, path+" must be an array of non-empty strings")
 	w := scan.Over(raw)
@@ -123,6 +128,8 @@ func readNames(path string, raw []byte, most, longest int) ([]string, *llm.Probl
 			return nil, Invalid(path, path+" has too many entries")
 		case len(name) > longest:
 			return nil, Invalid(path, path+" has an entry that is too long")
+		case !printable(name):
+			return nil, Invalid(path, path+" has an entry with a control character")
 		}
 		names = append(names, name)
 	}
