@@ -10,7 +10,8 @@ var effortWords = []string{"none", "minimal", "low", "medium", "high", "xhigh", 
 
 // efforts are the words that OpenAI's models take, by how their ids begin; no
 // words = the model does not think and refuses the member ("Reasoning models",
-// model pages). Ids that are not told apart take what most do.
+// model pages). Ids that are not told apart take what most do. Models that take
+// "none" have it in place of "minimal".
 var efforts = []struct{ id, least, most string }{
 	{"gpt-5-pro", "high", "high"},
 	{"gpt-5.1-codex-max", "none", "xhigh"},
@@ -45,6 +46,9 @@ func OpenAIEffort(id, word string) (fitting string, thinks bool) {
 		return "", false
 	case at < 0:
 		return word, true
+	}
+	if word == "minimal" && least == "none" {
+		return "low", true
 	}
 	fit := min(max(at, slices.Index(effortWords, least)), slices.Index(effortWords, most))
 	if fit != at && word == "none" {

@@ -1,5 +1,7 @@
 package llm
 
+import "slices"
+
 // Request is what a client asks of a model.
 type Request struct {
 	// Dialect is the one it was read from.
@@ -79,7 +81,7 @@ const (
 	Result                      // Result
 	Thinking                    // Text, Thought
 	RefusalText                 // Text
-	OpaquePart                  // Extra[0] is the whole part
+	OpaquePart                  // Extra[0] is the whole part, Text what every dialect can say of it, if anything
 )
 
 // Part is a piece of a message.
@@ -184,9 +186,18 @@ const (
 
 // ToolChoice is which tools the model may or must call.
 type ToolChoice struct {
-	Mode  ChoiceMode
-	Name  string
-	Extra Extras
+	Mode ChoiceMode
+	Name string
+	// Allowed are the names of the tools that the model may call, in ChoiceAuto
+	// and ChoiceRequired; nil = all.
+	Allowed []string
+	Extra   Extras
+}
+
+// Allows tells whether the model may call a tool. Dialects without words for
+// Allowed do not tell the model of the others.
+func (c *ToolChoice) Allows(name string) bool {
+	return c.Allowed == nil || slices.Contains(c.Allowed, name)
 }
 
 // FormatKind is the kind of text the client wants.
@@ -223,6 +234,13 @@ type Reasoning struct {
 	Hidden Opt[bool]
 	// Summary asks for a summary: "auto", "concise", "detailed".
 	Summary Opt[string]
+}
+
+// Undecided tells whether reasoning is switched on and how much is left to the
+// model.
+func (r Reasoning) Undecided() bool {
+	budget, told := r.Budget.Get()
+	return !r.Effort.Set() && (budget < 0 || !told && r.Enabled.Or(false))
 }
 
 // Wanted tells whether reasoning is asked for.

@@ -26,7 +26,7 @@ var claudeTargets = []struct {
 	{"responses", "context_management messages.cache_control messages.is_error", "reasoning.budget", "signed text, signed text, signed", "signed text, signed text, signed", false},
 	{"anthropic", "", "", "signed text, signed text, signed", "signed text, signed text, signed", true},
 	{"vertex-claude", "", "", "signed text, signed text, signed", "signed text, signed text, signed", true},
-	{"vertex", "context_management messages.cache_control user", "", "signed text, signed text, signed", "signed text, signed text, signed", true},
+	{"vertex", "context_management messages.cache_control user", "reasoning.budget", "signed text, signed text, signed", "signed text, signed text, signed", true},
 	{"gemini", "context_management messages.cache_control user", "reasoning.budget", "signed text, signed text, signed", "signed text, signed text, signed", true},
 	{"bedrock", "anthropic-beta.claude-code-20250219 context_management user", "", "signed text, signed text, signed", "signed text, signed text, signed", false},
 	{"nova", "anthropic-beta context_management messages.cache_control.ttl messages.reasoning reasoning user", "", "text, text, signed", "-, -, -", false},

@@ -1,6 +1,9 @@
 package anthropic
 
 import (
+	"strings"
+
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -82,7 +85,41 @@ func (d *requestDecoder) block(path string, raw []byte) llm.Part {
 	if p, ok := b.read(); ok {
 		return p
 	}
-	return llm.Part{Kind: llm.OpaquePart, Extra: llm.Extras{extra(wholePart, raw)}}
+	return llm.Part{Kind: llm.OpaquePart, Text: passage(b.kind, raw), Extra: llm.Extras{extra(wholePart, raw)}}
+}
+
+// passage is the text of a block that only differs from one by what citations
+// need: a search_result, or a document in blocks of content; "" for any other.
+func passage(kind string, raw []byte) string {
+	content := members.Find(raw, "content")
+	switch kind {
+	case "document":
+		content = members.Find(members.Find(raw, "source"), "content")
+	case "search_result":
+	default:
+		return ""
+	}
+	var lines []string
+	if text, ok := scan.Text(content); ok {
+		lines = append(lines, text)
+	}
+	w := scan.Over(content)
+	for ok := w.Array(); ok && w.Element(); {
+		if text, ok := scan.Text(members.Find(w.Value(), "text")); ok {
+			lines = append(lines, text)
+		}
+	}
+	var head []string
+	for _, name := range [...]string{"title", "source"} {
+		if text, _ := scan.Text(members.Find(raw, name)); text != "" {
+			head = append(head, text)
+		}
+	}
+	text := strings.Join(lines, "\n")
+	if len(head) > 0 && text != "" {
+		text = strings.Join(head, "\n") + "\n\n" + text
+	}
+	return text
 }
 
 // blockDraft is a block whose type is known before its members are read.

@@ -41,6 +41,8 @@ func (e *requestEncoder) plan() thinkingPlan {
 	word := g.EffortWord()
 	_, budgeted := g.Budget.Get()
 	switch {
+	case g.Undecided() && able.adaptive && able.thinks:
+		p.kind = "adaptive"
 	case word == "":
 	case !able.thinks:
 		e.drop("reasoning")
@@ -156,11 +158,7 @@ func (e *requestEncoder) reasoning(p *thinkingPlan) {
 		if p.kind == "enabled" {
 			e.Integer("budget_tokens", p.budget)
 		}
-		if hidden, told := g.Hidden.Get(); told && p.on() && (e.own() || e.able.claude) {
-			e.Text("display", map[bool]string{true: "omitted", false: "summarized"}[hidden])
-		} else if told {
-			e.drop("reasoning.hidden")
-		}
+		e.display(p)
 		e.extras(e.r.Extra, inThinking)
 		e.End()
 	default:
@@ -172,6 +170,21 @@ func (e *requestEncoder) reasoning(p *thinkingPlan) {
 		e.drop("reasoning.summary")
 	}
 	e.outputConfig(p)
+}
+
+// display says whether thinking is shown, which newer models do only if they
+// are asked.
+func (e *requestEncoder) display(p *thinkingPlan) {
+	hidden, told := e.r.Reasoning.Hidden.Get()
+	shown := e.r.Reasoning.Summary.Set() && e.able.claude
+	switch able := p.on() && (e.own() || e.able.claude); {
+	case told && able:
+		e.Text("display", map[bool]string{true: "omitted", false: "summarized"}[hidden])
+	case told:
+		e.drop("reasoning.hidden")
+	case able && shown:
+		e.Text("display", "summarized")
+	}
 }
 
 func (e *requestEncoder) outputConfig(p *thinkingPlan) {

@@ -14,7 +14,7 @@ import (
 // say is named in dropped. Established practice stands in where there is one:
 // output formats become a forced tool where the target has none, an effort a
 // budget, a missing limit the target's greatest. Media that the API cannot take
-// at all, sound among them, is a problem.
+// at all, sound among them, and names of tools that it refuses are a problem.
 func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []string, *llm.Problem) {
 	return encode(dst, r, t, false)
 }
@@ -45,7 +45,9 @@ func encode(dst []byte, r *llm.Request, t dialect.Target, counting bool) ([]byte
 	if p := e.messages(); p != nil {
 		return nil, nil, p
 	}
-	e.tools()
+	if p := e.tools(); p != nil {
+		return nil, nil, p
+	}
 	e.toolChoice(&plan)
 	e.reasoning(&plan)
 	if !counting {
@@ -63,6 +65,7 @@ type requestEncoder struct {
 	able     abilities
 	form     form
 	counting bool // tokens are to be counted, not made
+	toolless bool // no tool has been written
 	dropped  []string
 }
 

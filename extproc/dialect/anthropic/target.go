@@ -13,6 +13,7 @@ const (
 	generationSampling   = 405    // from here on temperature and top_p exclude each other
 	generationStructured = 405    // from here on output_config.format and strict tools
 	generationAdaptive   = 406    // from here on adaptive thinking with an effort
+	generationUnbegun    = 406    // from here on the user has the last word: no beginning of an answer
 	generationUnsampled  = 407    // from here on no temperature, top_p and top_k, no budget
 	generationUnknown    = 100000 // names without a number are newer than this table
 )
@@ -60,6 +61,7 @@ type abilities struct {
 	sampling   bool // takes temperature, top_p and top_k
 	bothP      bool // takes temperature beside top_p
 	structured bool // takes output_config.format and strict tools
+	begun      bool // goes on with an answer that the client has begun
 	thinks     bool // takes any wish for thinking
 }
 
@@ -67,7 +69,7 @@ type abilities struct {
 // the generations that had budgets.
 func ablenessOf(t dialect.Target) abilities {
 	if !t.Genuine && t.Platform == dialect.Direct {
-		a := abilities{budgets: true, sampling: true, bothP: true, thinks: true}
+		a := abilities{budgets: true, sampling: true, bothP: true, thinks: true, begun: true}
 		if q := t.Quirks; q != nil {
 			a.adaptive = q.Reasoning == "effort"
 			a.budgets = !a.adaptive
@@ -84,6 +86,7 @@ func ablenessOf(t dialect.Target) abilities {
 		budgets:  g < generationUnsampled,
 		sampling: g < generationUnsampled,
 		bothP:    g < generationSampling,
+		begun:    g < generationUnbegun,
 		// Google's organisation policies switch structured outputs off by default.
 		structured: g >= generationStructured && t.Platform != dialect.Vertex,
 	}

@@ -8,8 +8,12 @@ import "github.com/dragoman-gateway/dragoman/extproc/llm"
 // thought it. The API refuses to think on with a budget then, and advises to
 // leave thinking out ("Extended thinking", preserving thinking blocks).
 func (e *requestEncoder) thoughtless() bool {
+	last := len(e.r.Messages) - 1
+	if last >= 0 && e.r.Messages[last].Role == llm.Assistant && !e.own() && !e.able.begun {
+		return false // the user gets a turn behind it
+	}
 	under := false
-	for i := len(e.r.Messages) - 1; i >= 0; i-- {
+	for i := last; i >= 0; i-- {
 		m := &e.r.Messages[i]
 		switch {
 		case m.Role == llm.Assistant:

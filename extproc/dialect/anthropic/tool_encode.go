@@ -10,17 +10,27 @@ import (
 // maxStrict is how many strict tools the API takes in a request.
 const maxStrict = 20
 
-func (e *requestEncoder) tools() {
+// maxToolName is how long the API's names of tools may be.
+const maxToolName = 128
+
+func (e *requestEncoder) tools() *llm.Problem {
 	r := e.r
-	if len(r.Tools) == 0 && e.form.tool == nil {
-		return
+	if e.toolless = len(r.Tools) == 0 && e.form.tool == nil; e.toolless {
+		return nil
 	}
 	from := len(e.B)
 	e.BeginArray("tools")
 	empty := len(e.B)
 	strict := 0
 	for i := range r.Tools {
-		e.tool("tools."+strconv.Itoa(i), &r.Tools[i], &strict)
+		t, path := &r.Tools[i], "tools."+strconv.Itoa(i)
+		if t.Name != "" && !r.ToolChoice.Allows(t.Name) {
+			continue // the API has no words for some of the tools
+		}
+		if t.Name != "" && e.able.claude && !e.own() && !dialect.IsToolName(t.Name, maxToolName) {
+			return dialect.BadToolName(path, maxToolName)
+		}
+		e.tool(path, t, &strict)
 	}
 	if e.form.tool != nil {
 		e.Open()
@@ -29,11 +39,12 @@ func (e *requestEncoder) tools() {
 		e.Raw("input_schema", e.form.tool)
 		e.End()
 	}
-	if len(e.B) == empty {
+	if e.toolless = len(e.B) == empty; e.toolless {
 		e.B = e.B[:from]
-		return
+	} else {
+		e.EndArray()
 	}
-	e.EndArray()
+	return nil
 }
 
 func (e *requestEncoder) tool(path string, t *llm.Tool, strict *int) {
@@ -85,7 +96,7 @@ func (e *requestEncoder) more(path string, list llm.Extras) {
 // toolChoice writes which tools may be called, and whether several at once.
 func (e *requestEncoder) toolChoice(p *thinkingPlan) {
 	c, parallel := e.r.ToolChoice, e.r.ParallelToolCalls
-	if len(e.r.Tools) == 0 && e.form.tool == nil && !e.own() {
+	if e.toolless && !e.own() {
 		return // the API refuses a choice among no tools
 	}
 	switch {

@@ -24,7 +24,8 @@ type block struct {
 // Texts that stand where the API demands a turn or marks one.
 const (
 	// opening is the user's turn in front of a conversation that the assistant
-	// begins, or that has none.
+	// begins, or that has none, and behind an answer that the client has begun,
+	// for models that refuse to go on with one.
 	opening = "Continue."
 	// Instructions that a system or developer message gives in the middle of a
 	// conversation keep their place, in a user turn and marked: moved to the
@@ -173,9 +174,13 @@ func (e *requestEncoder) shapeTurns(turns []turn) []turn {
 		}
 		trimLast(shaped)
 	}
+	user := turn{role: llm.User, blocks: []block{{Part: llm.Part{Kind: llm.Text, Text: opening}}}}
+	if n := len(shaped); n > 0 && !e.own() && !e.able.begun && shaped[n-1].role == llm.Assistant {
+		e.drop("messages." + strconv.Itoa(len(e.r.Messages)-1) + ".prefill")
+		shaped = append(shaped, user)
+	}
 	if !e.own() && (len(shaped) == 0 || shaped[0].role == llm.Assistant) {
-		first := turn{role: llm.User, blocks: []block{{Part: llm.Part{Kind: llm.Text, Text: opening}}}}
-		shaped = append([]turn{first}, shaped...)
+		shaped = append([]turn{user}, shaped...)
 	}
 	return shaped
 }

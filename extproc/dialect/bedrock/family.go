@@ -107,6 +107,7 @@ func small(field string) (int, bool) {
 // "Adaptive thinking", "Prompt caching"; Anthropic's migration guides).
 func (m model) thinks() bool       { return m.family == claude && m.version >= 37 }
 func (m model) adapts() bool       { return m.family == claude && m.version >= 46 }
+func (m model) goesOn() bool       { return m.family != claude || m.version < 46 }
 func (m model) onlyAdapts() bool   { return m.family == claude && m.version >= 47 }
 func (m model) ownSampling() bool  { return m.onlyAdapts() }                                         // refuses temperature, top_p, top_k
 func (m model) oneSampler() bool   { return m.family == claude && m.version >= 41 }                  // temperature or top_p, not both

@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	maxID  = 64
-	marked = 8 // hexadecimal digits that keep changed ids apart
+	maxID  = 64 // of the ids of calls and the names of tools
+	marked = 8  // hexadecimal digits that keep changed ids apart
 )
 
 // fitID fits the id of a tool call to Amazon's pattern, [a-zA-Z0-9_-]{1,64}. An

@@ -16,6 +16,9 @@ const (
 	// client did not write: in front of an assistant who speaks first, and
 	// beside a document.
 	filler = "."
+	// goOn is the user's turn behind an answer that the client has begun, for
+	// models that refuse to go on with one.
+	goOn = "Continue."
 	// noOutput is the text of a tool result without content.
 	noOutput = "(no output)"
 )
@@ -150,8 +153,14 @@ type written struct {
 }
 
 // prefill trims the beginning of an answer that the client wrote itself:
-// models refuse one that ends in white space.
+// models refuse one that ends in white space, and Claude since 4.6 any.
 func (e *requestEncoder) prefill() {
+	if e.role == roleAssistant && !e.m.goesOn() {
+		e.drop("messages." + strconv.Itoa(len(e.r.Messages)-1) + ".prefill")
+		e.turn(roleUser)
+		e.textBlock(goOn)
+		return
+	}
 	last := e.lastText
 	if e.role != roleAssistant || last.to != len(e.B) {
 		return
@@ -170,6 +179,9 @@ func (e *requestEncoder) opaque(role string, at place, p *llm.Part) {
 		return
 	}
 	e.drop(at.path())
+	if p.Text != "" {
+		e.words(role, p.Text)
+	}
 }
 
 // thought writes reasoning as it came; false if the model cannot take it.
@@ -259,6 +271,9 @@ func (e *requestEncoder) result(at place, r *llm.ToolResult) {
 			e.unsupported(inner.path(), "a tool result of the target cannot hold audio")
 		default:
 			e.drop(inner.path())
+			if p.Kind == llm.OpaquePart && !blank(p.Text) {
+				e.textBlock(p.Text)
+			}
 			continue
 		}
 		e.foreign(inner, p.Extra)

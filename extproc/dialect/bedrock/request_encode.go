@@ -102,8 +102,12 @@ func (e *requestEncoder) plan() {
 // model takes back: the client has forgotten it, or another vendor's model has
 // thought it. Claude refuses to think on with a budget then.
 func (e *requestEncoder) thoughtless() bool {
+	last := len(e.r.Messages) - 1
+	if last >= 0 && e.r.Messages[last].Role == llm.Assistant && !e.m.goesOn() {
+		return false // the user gets a turn behind it
+	}
 	under := false
-	for i := len(e.r.Messages) - 1; i >= 0; i-- {
+	for i := last; i >= 0; i-- {
 		m := &e.r.Messages[i]
 		switch {
 		case m.Role == llm.Assistant:

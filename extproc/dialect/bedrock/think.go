@@ -34,6 +34,8 @@ func (e *requestEncoder) planThinking() (t thinking) {
 		return thinking{effort: "low"}
 	case word == "none": // what the other families do unasked
 		return t
+	case e.m.adapts() && g.Undecided():
+		return thinking{on: true}
 	case e.m.adapts() && (e.m.onlyAdapts() || !g.Budget.Set()):
 		t = thinking{on: true, effort: claudeEffort(word, e.m)}
 	case e.m.thinks():
@@ -275,7 +277,7 @@ func (e *requestEncoder) visibility() {
 	if g.Hidden.Or(false) {
 		e.drop("reasoning.hidden")
 	}
-	if g.Summary.Set() && e.m.family != claude {
+	if g.Summary.Set() && (e.m.family != claude || !e.think.on) {
 		e.drop("reasoning.summary")
 	}
 }

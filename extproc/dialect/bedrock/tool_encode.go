@@ -100,6 +100,12 @@ func (e *requestEncoder) tool(at place, t *llm.Tool) {
 		}
 		return
 	}
+	if !e.r.ToolChoice.Allows(t.Name) {
+		return // Converse has no words for some of the tools
+	}
+	if !dialect.IsToolName(t.Name, maxID) && e.problem == nil {
+		e.problem = dialect.BadToolName(at.path(), maxID)
+	}
 	e.toolSpec(t)
 	e.cachePoint(at, t.Cache, e.m.cachesTools())
 	if t.Strict.Or(false) {

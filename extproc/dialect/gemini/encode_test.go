@@ -260,3 +260,64 @@ func TestReferencesOfASchemaThatMultiplyAreBounded(t *testing.T) {
 		t.Errorf("%d bytes, dropped %v, problem %v", len(out), dropped, p)
 	}
 }
+
+func TestAToolWithoutParametersHasNone(t *testing.T) {
+	for schema, want := range map[string]string{
+		`{"type":"object","properties":{}}`:                      `{"name":"f"}`,
+		`{"type":"object"}`:                                      `{"name":"f"}`,
+		`{"type":"object","properties":{"a":{"type":"string"}}}`: `{"name":"f","parameters":{"type":"OBJECT","properties":{"a":{"type":"STRING"}}}}`,
+	} {
+		out, _, p := gemini.EncodeRequest(nil, &llm.Request{
+			Dialect: llm.OpenAI, Messages: []llm.Message{said(llm.User, text("q"))},
+			Tools: []llm.Tool{{Name: "f", Schema: llm.Raw(schema)}},
+		}, flash20)
+		if p != nil || !strings.Contains(string(out), `"functionDeclarations":[`+want+`]`) {
+			t.Errorf("%s: %s, %v", schema, out, p)
+		}
+	}
+}
+
+func TestAToolWhoseNameTheVendorRefusesIsAProblem(t *testing.T) {
+	for name, fine := range map[string]bool{"f": true, "_a-1": true, "1st": false, "-a": false, "a b": false, strings.Repeat("a", 129): false} {
+		_, _, p := gemini.EncodeRequest(nil, &llm.Request{
+			Dialect: llm.OpenAI, Messages: []llm.Message{said(llm.User, text("q"))},
+			Tools: []llm.Tool{{Name: name}},
+		}, flash3)
+		if fine != (p == nil) || p != nil && (p.Kind != llm.Unsupported || p.Param != "tools.0.name") {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}
+
+func TestABudgetLeavesRoomForTheAnswerAndIsNamedIfItChanges(t *testing.T) {
+	for _, c := range []struct {
+		reasoning llm.Reasoning
+		most      int64
+		want      string
+		named     bool
+	}{
+		{llm.Reasoning{Effort: llm.Some("high")}, 500, `"thinkingBudget":400,`, false},
+		{llm.Reasoning{Budget: llm.Some[int64](60000)}, 0, `"thinkingBudget":24576,`, true},
+		{llm.Reasoning{Budget: llm.Some[int64](2000)}, 0, `"thinkingBudget":2000,`, false},
+	} {
+		r := &llm.Request{Dialect: llm.OpenAI, Messages: []llm.Message{said(llm.User, text("q"))}, Reasoning: c.reasoning}
+		if c.most > 0 {
+			r.MaxTokens = llm.Some(c.most)
+		}
+		out, dropped, p := gemini.EncodeRequest(nil, r, flash25)
+		if p != nil || !strings.Contains(string(out), c.want) || c.named != cmp.Equal(dropped, []string{"reasoning.budget"}) {
+			t.Errorf("%+v: %s drops %v, %v", c.reasoning, out, dropped, p)
+		}
+	}
+}
+
+func TestAnEmptyStopSequenceIsLeftOut(t *testing.T) {
+	for stop, want := range map[string]string{"": `"maxOutputTokens":9}`, "x": `"stopSequences":["x"]}`} {
+		out, dropped, p := gemini.EncodeRequest(nil, &llm.Request{
+			Dialect: llm.OpenAI, Messages: []llm.Message{said(llm.User, text("q"))}, Stop: []string{stop}, MaxTokens: llm.Some[int64](9),
+		}, flash25)
+		if p != nil || !strings.Contains(string(out), want) || (stop == "") != cmp.Equal(dropped, []string{"stop"}) {
+			t.Errorf("%q: %s drops %v, %v", stop, out, dropped, p)
+		}
+	}
+}

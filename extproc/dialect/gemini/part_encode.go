@@ -16,8 +16,11 @@ func (e *requestEncoder) part(at string, p signed) {
 		if raw := p.Extra.Get(llm.Gemini, "part"); raw != nil {
 			e.beginTurn()
 			e.Element(raw)
-		} else {
-			e.drop(at + ".content")
+			return
+		}
+		e.drop(at + ".content")
+		if p.Text != "" {
+			e.part(at, signed{Part: &llm.Part{Kind: llm.Text, Text: p.Text}})
 		}
 		return
 	}
@@ -184,6 +187,9 @@ func (e *requestEncoder) result(at string, p *llm.Part) {
 			texts = append(texts, q.Text)
 		case q.Media == nil:
 			e.drop(at + ".content")
+			if q.Kind == llm.OpaquePart && q.Text != "" {
+				texts = append(texts, q.Text)
+			}
 		case e.r.Dialect == llm.Gemini || e.since3() && q.Media.Base64 != "" && inResults[q.Media.Type]:
 			within = append(within, *q)
 		default:

@@ -7,6 +7,7 @@ import (
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
 
 // EncodeRequest appends the request for a target; the model and whether to
@@ -105,12 +106,14 @@ const maxStops = 5
 
 func (e *requestEncoder) stop() {
 	list := e.r.Stop
+	if e.r.Dialect != llm.Gemini {
+		list = slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "" })
+		if list = list[:min(len(list), maxStops)]; len(list) < len(e.r.Stop) {
+			e.drop("stop")
+		}
+	}
 	if len(list) == 0 {
 		return
-	}
-	if len(list) > maxStops && e.r.Dialect != llm.Gemini {
-		list = list[:maxStops]
-		e.drop("stop")
 	}
 	e.BeginArray("stopSequences")
 	for _, s := range list {
@@ -157,6 +160,13 @@ func (e *requestEncoder) format() {
 // schemaNames are the members for the two kinds of schema.
 type schemaNames struct{ full, older string }
 
+// hasNoProperties tells whether a schema is that of an object and says nothing
+// of what is in it.
+func hasNoProperties(raw []byte) bool {
+	w := scan.Over(members.Find(raw, "properties"))
+	return string(members.Find(raw, "type")) == `"object"` && (!w.Object() || !w.Member())
+}
+
 // schema writes a JSON Schema untouched where the model takes one, and what can
 // be said of it in the older form elsewhere.
 func (e *requestEncoder) schema(at string, raw []byte, names schemaNames) {
@@ -166,6 +176,9 @@ func (e *requestEncoder) schema(at string, raw []byte, names schemaNames) {
 	if knowsJSONSchema(e.t.ID) {
 		e.Raw(names.full, raw)
 		return
+	}
+	if names == parameterNames && e.r.Dialect != llm.Gemini && hasNoProperties(raw) {
+		return // the API refuses them in place of none
 	}
 	e.Key(names.older)
 	s := openAPI{object: &e.object, root: raw, from: len(e.B), lost: func(keyword string) { e.drop(at + "." + keyword) }}

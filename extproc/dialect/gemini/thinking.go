@@ -127,10 +127,19 @@ func (e *requestEncoder) budget() {
 		}
 		return
 	}
-	budget, ok := g.BudgetTokens(e.r.MaxTokens.Or(e.t.MaxOutput))
-	if ok {
-		e.Integer("thinkingBudget", min(max(budget, least), most))
-	} else if g.Effort.Set() {
-		e.drop("reasoning.effort")
+	budget, ok := g.BudgetTokens(0)
+	if !ok {
+		if g.Effort.Set() {
+			e.drop("reasoning.effort")
+		}
+		return
 	}
+	if limit := e.r.MaxTokens.Or(e.t.MaxOutput); limit > 0 && budget >= limit {
+		budget = limit * 4 / 5 // an answer that is all thought is none
+	}
+	budget = min(max(budget, least), most)
+	if asked, told := g.Budget.Get(); told && asked != budget {
+		e.drop("reasoning.budget")
+	}
+	e.Integer("thinkingBudget", budget)
 }

@@ -46,8 +46,8 @@ func (d *requestDecoder) function(path string, raw []byte) {
 	d.r.Tools = append(d.r.Tools, t)
 }
 
-// toolConfig reads which functions may be called. A list of several allowed
-// ones has no neutral word: it is kept, and the rest of the choice holds.
+// toolConfig reads which functions may be called. A list of allowed ones has a
+// meaning where some must be called, or calls are validated; elsewhere it is kept.
 func (d *requestDecoder) toolConfig(key string, raw []byte) {
 	if key != "functionCallingConfig" {
 		d.keep(inToolConfig+key, raw)
@@ -84,6 +84,8 @@ func (d *requestDecoder) toolConfig(key string, raw []byte) {
 	switch {
 	case len(allowed) == 1 && choice.Mode == llm.ChoiceRequired && allowed[0] != "":
 		*choice = llm.ToolChoice{Mode: llm.ChoiceNamed, Name: allowed[0]}
+	case len(allowed) > 0 && (choice.Mode == llm.ChoiceRequired || d.r.Extra.Get(llm.Gemini, inCalling+"mode") != nil):
+		choice.Allowed = allowed
 	case len(allowed) > 0:
 		d.keep(inCalling+"allowedFunctionNames", names)
 	}

@@ -1,6 +1,8 @@
 package gemini
 
 import (
+	"strings"
+
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
@@ -28,6 +30,9 @@ func (e *requestEncoder) tools() {
 		for i := range e.r.Tools {
 			t, at := &e.r.Tools[i], index("tools", i)
 			if t.Name != "" {
+				if e.r.Dialect != llm.Gemini && !e.r.ToolChoice.Allows(t.Name) {
+					continue // the lists of other clients are told by what is not there
+				}
 				function(func() { e.function(at, t) })
 				continue
 			}
@@ -59,7 +64,23 @@ func (o *object) filledArray(name string, fill func()) {
 	o.EndArray()
 }
 
+// maxName is how long the API's names of functions may be.
+const maxName = 128
+
+// isName tells whether the API takes a name: letters, digits, _, -, dots and
+// colons, the first of them a letter or _.
+func isName(s string) bool {
+	plain := strings.NewReplacer(".", "_", ":", "_").Replace(s)
+	return dialect.IsToolName(plain, maxName) && (s[0] == '_' || s[0] >= 'a' && s[0] <= 'z' || s[0] >= 'A' && s[0] <= 'Z')
+}
+
 func (e *requestEncoder) function(at string, t *llm.Tool) {
+	if e.r.Dialect != llm.Gemini && !isName(t.Name) && e.problem == nil {
+		e.problem = &llm.Problem{
+			Kind: llm.Unsupported, Param: at + ".name",
+			Message: at + ".name: this target takes names of at most 128 letters, digits, _, -, dots and colons that begin with a letter or _",
+		}
+	}
 	e.Open()
 	e.Text("name", t.Name)
 	e.TextIf("description", t.Description)
@@ -104,7 +125,7 @@ func (e *requestEncoder) toolConfig() {
 			if e.throughTool && mode != llm.ChoiceNamed {
 				e.Text("mode", "ANY")
 				if mode == llm.ChoiceNone {
-					e.allowed(dialect.SchemaTool)
+					e.allowed([]string{dialect.SchemaTool})
 				}
 				return
 			}
@@ -120,9 +141,12 @@ func (e *requestEncoder) toolConfig() {
 				e.Text("mode", "ANY")
 			case mode == llm.ChoiceNamed:
 				e.Text("mode", "ANY")
-				e.allowed(choice.Name)
+				e.allowed([]string{choice.Name})
 			case mode == llm.ChoiceOpaque:
 				e.drop("tool_choice")
+			}
+			if e.r.Dialect == llm.Gemini && choice.Allowed != nil {
+				e.allowed(choice.Allowed)
 			}
 			for i := range extra {
 				path, name := place(extra[i].Name)
@@ -135,8 +159,10 @@ func (e *requestEncoder) toolConfig() {
 	})
 }
 
-func (e *requestEncoder) allowed(name string) {
+func (e *requestEncoder) allowed(names []string) {
 	e.BeginArray("allowedFunctionNames")
-	e.Quoted(name)
+	for _, name := range names {
+		e.Quoted(name)
+	}
 	e.EndArray()
 }

@@ -181,7 +181,7 @@ func (a *answer) startCall(c *choice, n int) {
 	k.number = c.started
 	c.started++
 	if k.id == "" {
-		k.id = shortID("call_" + a.id + "_" + strconv.Itoa(int(c.index)) + "_" + strconv.Itoa(n))
+		k.id = ShortID("call_"+a.id+"_"+strconv.Itoa(int(c.index))+"_"+strconv.Itoa(n), maxID)
 	}
 	a.emit(llm.Event{Kind: llm.ToolStart, Choice: c.index, Index: k.number, ID: k.id, Name: k.name, Custom: k.custom, Thought: k.signed})
 	a.argue(c, k, k.args)

@@ -25,10 +25,7 @@ func (f *fields) media(path, kind string, raw []byte) *llm.Media {
 		case "input_audio.data":
 			m.Base64 = text
 		case "input_audio.format":
-			m.Type = "audio/" + text
-			if text == "mp3" {
-				m.Type = "audio/mpeg"
-			}
+			m.Type = AudioType(text)
 		case "file.file_data", "file.data":
 			if strings.HasPrefix(text, "data:") || strings.HasPrefix(text, "http") {
 				setURL(m, text)
@@ -86,7 +83,7 @@ func (o *object) media(k llm.PartKind, m *llm.Media) {
 		o.Begin("input_audio")
 		o.Text("data", m.Base64)
 		if m.Type != "" {
-			o.Text("format", audioFormat(m.Type))
+			o.Text("format", AudioFormat(m.Type))
 		}
 	default:
 		o.Begin("file")
@@ -100,8 +97,16 @@ func (o *object) media(k llm.PartKind, m *llm.Media) {
 	o.End()
 }
 
-// audioFormat is this dialect's word for a media type.
-func audioFormat(mediaType string) string {
+// AudioType is the media type of sound in a format of this vendor's dialects.
+func AudioType(format string) string {
+	if format == "mp3" {
+		return "audio/mpeg"
+	}
+	return "audio/" + format
+}
+
+// AudioFormat is the word of this vendor's dialects for a media type.
+func AudioFormat(mediaType string) string {
 	format := strings.TrimPrefix(mediaType, "audio/")
 	switch format {
 	case "mpeg":

@@ -69,8 +69,11 @@ func (e *requestEncoder) part(p *piece) {
 	if p.Kind == llm.OpaquePart {
 		if raw := p.Extra.Get(llm.OpenAI, "part"); raw != nil {
 			e.Element(raw)
-		} else {
-			e.drop(p.path())
+			return
+		}
+		e.drop(p.path())
+		if p.Text != "" {
+			e.part(&piece{&llm.Part{Kind: llm.Text, Text: p.Text}, p.message, p.index})
 		}
 		return
 	}
@@ -167,7 +170,7 @@ func (e *requestEncoder) audio(p *piece) {
 	switch {
 	case p.Media.Base64 == "":
 		e.cannot(p, "audio by URL is not supported by this target")
-	case e.t.Genuine && audioFormat(p.Media.Type) != "wav" && audioFormat(p.Media.Type) != "mp3":
+	case e.t.Genuine && AudioFormat(p.Media.Type) != "wav" && AudioFormat(p.Media.Type) != "mp3":
 		e.cannot(p, "audio of type "+p.Media.Type+" is not supported by this target")
 	}
 	e.Text("type", "input_audio")

@@ -233,6 +233,9 @@ func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
 		}
 		return opaque
 	}
+	if allowed, ok := AllowedTools(members.Find(raw, "type"), members.Find(raw, "allowed_tools"), functionName); ok {
+		return allowed
+	}
 	named := llm.ToolChoice{Mode: llm.ChoiceNamed}
 	plain := true
 	d.Object("tool_choice", raw, func(key string, value []byte) {
@@ -253,6 +256,54 @@ func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
 		return opaque
 	}
 	return named
+}
+
+// AllowedTools reads a choice of the type allowed_tools: mode and tools are
+// members of raw, and nameOf gives the name of an element of tools. False for
+// what the neutral model cannot say, such as tools that the provider runs.
+func AllowedTools(kind, raw []byte, nameOf func(tool []byte) string) (c llm.ToolChoice, ok bool) {
+	if string(kind) != `"allowed_tools"` {
+		return c, false
+	}
+	plain := true
+	w := scan.Over(raw)
+	for ok := w.Object(); ok && w.Member(); {
+		switch string(w.Key()) {
+		case "mode":
+			word, _ := scan.Text(w.Value())
+			c.Mode, _ = ChoiceMode(word)
+		case "tools":
+			for ok := w.Array(); ok && w.Element(); {
+				name := nameOf(w.Value())
+				plain = plain && name != ""
+				c.Allowed = append(c.Allowed, name)
+			}
+		case "type":
+			w.Value()
+		default:
+			plain = false
+		}
+	}
+	return c, plain && c.Allowed != nil && (c.Mode == llm.ChoiceAuto || c.Mode == llm.ChoiceRequired)
+}
+
+// functionName is the name in {"type":"function","function":{"name":…}}; "" for
+// anything else.
+func functionName(tool []byte) (name string) {
+	w := scan.Over(tool)
+	for ok := w.Object(); ok && w.Member(); {
+		switch string(w.Key()) {
+		case "type":
+			if string(w.Value()) != `"function"` {
+				return ""
+			}
+		case "function":
+			name, _ = scan.Text(only(w.Value(), "name"))
+		default:
+			return ""
+		}
+	}
+	return name
 }
 
 var choiceWords = [...]string{llm.ChoiceAuto: "auto", llm.ChoiceNone: "none", llm.ChoiceRequired: "required"}

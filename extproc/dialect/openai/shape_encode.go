@@ -68,7 +68,7 @@ func (e *requestEncoder) schema(f *llm.Format) {
 	switch {
 	case f.Strict.Set() || e.own():
 		e.OptTruth("strict", f.Strict)
-	case e.t.Genuine && strictly(f.Schema):
+	case e.t.Genuine && Strictly(f.Schema):
 		e.Truth("strict", true) // what the other vendors do unasked
 	}
 	e.extras(f.Extra, "")

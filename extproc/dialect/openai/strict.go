@@ -17,9 +17,10 @@ var strictWords = []string{
 	"$defs", "definitions", "$ref", "minimum", "maximum", "minItems", "maxItems",
 }
 
-// strictly tells whether the API can hold answers to a schema: the root is an
-// object, all properties of objects are required, and there are no others.
-func strictly(schema []byte) bool {
+// Strictly tells whether the API can hold answers and calls to a schema: the
+// root is an object, all properties of objects are required, and there are no
+// others.
+func Strictly(schema []byte) bool {
 	w := scan.Over(schema)
 	isObject := false
 	for ok := w.Object(); ok && w.Member(); {

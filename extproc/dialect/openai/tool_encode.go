@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"strconv"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -39,8 +40,15 @@ func (e *requestEncoder) tools() {
 // be told so.
 const anyChoice = "auto"
 
+// choice writes what may or must be called. The API's clients have words for
+// some of the tools; for others the rest of them has been left out.
 func (e *requestEncoder) choice() {
-	switch c := &e.r.ToolChoice; c.Mode {
+	c := &e.r.ToolChoice
+	if c.Allowed != nil && e.tellsAllowed() {
+		e.allowedTools(c)
+		return
+	}
+	switch c.Mode {
 	case llm.ChoiceAuto, llm.ChoiceNone:
 		e.Text("tool_choice", ChoiceWord(c.Mode))
 	case llm.ChoiceRequired:
@@ -64,6 +72,31 @@ func (e *requestEncoder) choice() {
 	}
 }
 
+// tellsAllowed tells whether the target knows the type allowed_tools: what is
+// not OpenAI itself gets it only from clients that speak its dialect.
+func (e *requestEncoder) tellsAllowed() bool {
+	return e.q.RequiredTool == "" && (e.own() || e.t.Genuine && e.r.Dialect == llm.Responses)
+}
+
+func (e *requestEncoder) allowedTools(c *llm.ToolChoice) {
+	e.Begin("tool_choice")
+	e.Text("type", "allowed_tools")
+	e.Begin("allowed_tools")
+	e.Text("mode", ChoiceWord(c.Mode))
+	e.BeginArray("tools")
+	for _, name := range c.Allowed {
+		e.Open()
+		e.Text("type", "function")
+		e.Begin("function")
+		e.Text("name", name)
+		e.End()
+		e.End()
+	}
+	e.EndArray()
+	e.End()
+	e.End()
+}
+
 // namedTool makes the model call a tool.
 func (e *requestEncoder) namedTool(name string) {
 	e.Begin("tool_choice")
@@ -83,12 +116,11 @@ func (e *requestEncoder) tool(path string, t *llm.Tool) {
 		}
 		return
 	}
-	if e.t.Genuine && !e.own() && !isName(t.Name) && e.problem == nil {
-		at := path + ".name"
-		e.problem = &llm.Problem{
-			Kind: llm.Unsupported, Param: at,
-			Message: at + ": this target takes names of at most 64 letters, digits, _ and -",
-		}
+	if !e.r.ToolChoice.Allows(t.Name) && !e.tellsAllowed() {
+		return
+	}
+	if e.t.Genuine && !e.own() && !dialect.IsToolName(t.Name, maxName) && e.problem == nil {
+		e.problem = dialect.BadToolName(path, maxName)
 	}
 	e.Open()
 	e.Text("type", "function")
@@ -96,7 +128,7 @@ func (e *requestEncoder) tool(path string, t *llm.Tool) {
 	e.Text("name", t.Name)
 	e.TextIf("description", t.Description)
 	e.RawIf("parameters", t.Schema)
-	e.OptTruth("strict", t.Strict)
+	e.strict(path, t)
 	e.more(t.Extra, inFunction, path)
 	e.End()
 	e.more(t.Extra, "", path)
@@ -106,32 +138,37 @@ func (e *requestEncoder) tool(path string, t *llm.Tool) {
 	e.End()
 }
 
+// strict writes whether calls are held to the schema. OpenAI refuses it of
+// schemas that other vendors take, such as those with optional properties. In
+// its Responses API it goes without saying, as far as the schema allows it.
+func (e *requestEncoder) strict(path string, t *llm.Tool) {
+	strict, told := t.Strict.Get()
+	switch {
+	case !e.t.Genuine || e.own():
+	case e.r.Dialect == llm.Responses:
+		if !told && !t.FreeText && Strictly(t.Schema) {
+			strict, told = true, true
+		}
+	case strict && !Strictly(t.Schema):
+		e.drop(path + ".strict")
+		return
+	}
+	if told {
+		e.Truth("strict", strict)
+	}
+}
+
 // maxName is how long OpenAI's names of tools and schemas may be.
 const maxName = 64
 
-// isName tells whether OpenAI takes a name of a tool or schema:
-// ^[a-zA-Z0-9_-]{1,64}$.
-func isName(s string) bool {
-	for i := range len(s) {
-		if !fits(s[i]) {
-			return false
-		}
-	}
-	return s != "" && len(s) <= maxName
-}
-
-func fits(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
-}
-
 // schemaName is a schema's name, which nobody sees but OpenAI demands.
 func schemaName(name string) string {
-	if isName(name) {
+	if dialect.IsToolName(name, maxName) {
 		return name
 	}
 	b := []byte(name[:min(len(name), maxName)])
 	for i, c := range b {
-		if !fits(c) {
+		if !dialect.IsNameByte(c) {
 			b[i] = '_'
 		}
 	}
@@ -151,7 +188,7 @@ func (e *requestEncoder) callID(id string) string {
 		sum := sha256.Sum256([]byte(id))
 		return hex.EncodeToString(sum[:])[:short]
 	case e.t.Genuine && !e.own():
-		return shortID(id)
+		return ShortID(id, maxID)
 	}
 	return id
 }
@@ -163,19 +200,20 @@ const short = 9
 // short.
 func isShort[T string | []byte](id T) bool {
 	for i := range len(id) {
-		if c := id[i]; !fits(c) || c == '_' || c == '-' {
+		if c := id[i]; !dialect.IsNameByte(c) || c == '_' || c == '-' {
 			return false
 		}
 	}
 	return len(id) == short
 }
 
-// shortID shortens an id that is too long in a way that depends on nothing but
-// itself, so that a call and its result meet again, in every turn alike.
-func shortID(id string) string {
-	if len(id) <= maxID {
+// ShortID shortens an id of more than most bytes in a way that depends on
+// nothing but itself, so that a call and its result meet again, in every turn
+// alike.
+func ShortID(id string, most int) string {
+	if len(id) <= most {
 		return id
 	}
 	sum := sha256.Sum256([]byte(id))
-	return id[:maxID-1-marked] + "_" + hex.EncodeToString(sum[:marked/2])
+	return id[:most-1-marked] + "_" + hex.EncodeToString(sum[:marked/2])
 }

@@ -244,7 +244,6 @@ func TestWhatTheDialectCannotSayIsNamed(t *testing.T) {
 		Messages: []llm.Message{
 			{Role: llm.User, Name: "bob", Parts: []llm.Part{
 				{Kind: llm.Text, Text: "x", Cache: llm.Raw(`{}`)},
-				{Kind: llm.Audio, Media: &llm.Media{Type: "audio/wav", Base64: "AA=="}},
 				{Kind: llm.Result, Result: &llm.ToolResult{ID: "c", Error: true}},
 				{Kind: llm.OpaquePart, Extra: llm.Extras{{Dialect: llm.Anthropic, Name: "part", Value: llm.Raw(`{}`)}}},
 			}},
@@ -258,7 +257,7 @@ func TestWhatTheDialectCannotSayIsNamed(t *testing.T) {
 	}
 	out, got, _ := responses.EncodeRequest(nil, r, genuine)
 	want := []string{
-		"messages.0.name", "messages.0.content.cache_control", "messages.0.content.audio", "messages.0.is_error", "messages.0.content",
+		"messages.0.name", "messages.0.content.cache_control", "messages.0.is_error", "messages.0.content",
 		"messages.1.reasoning", "tools.0", "top_k", "frequency_penalty", "presence_penalty", "seed", "stop", "n", "reasoning.budget",
 		"context_management", "providerOptions.openai",
 	}

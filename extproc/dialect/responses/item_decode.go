@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/members"
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
@@ -21,6 +22,46 @@ func (d *requestDecoder) conversation() {
 	}
 	d.Array("input", d.input, d.item)
 	d.unsigned()
+	d.r.Messages = behindCalls(d.r.Messages)
+}
+
+// behindCalls brings outputs directly behind the calls that they answer, which
+// every other dialect demands; here something may stand between them, such as
+// what the user said meanwhile.
+func behindCalls(list []llm.Message) []llm.Message {
+	asked := map[string]int{}      // the message of a call, by the call's id
+	answers := map[int][]int{}     // the messages that answer those of a message
+	moves, last := false, 0        // last is the last message that is no output
+	home := make([]int, len(list)) // the message that one answers; -1 = none
+	for i := range list {
+		home[i] = -1
+		if m := &list[i]; m.Role != llm.ToolRole {
+			last = i
+		} else if r := m.Parts[0].Result; r != nil {
+			if at, ok := asked[r.ID]; ok {
+				home[i], answers[at] = at, append(answers[at], i)
+				moves = moves || at != last
+			}
+		}
+		for _, p := range list[i].Parts {
+			if p.Call != nil {
+				asked[p.Call.ID] = i
+			}
+		}
+	}
+	if !moves {
+		return list
+	}
+	out := make([]llm.Message, 0, len(list))
+	for i := range list {
+		if home[i] < 0 {
+			out = append(out, list[i])
+		}
+		for _, at := range answers[i] {
+			out = append(out, list[at])
+		}
+	}
+	return out
 }
 
 func (d *requestDecoder) item(path string, raw []byte) {
@@ -118,7 +159,7 @@ func (d *requestDecoder) content(path string, raw []byte) (parts []llm.Part) {
 
 var partKinds = map[string]llm.PartKind{
 	"input_text": llm.Text, "output_text": llm.Text, "text": llm.Text, "refusal": llm.RefusalText,
-	"input_image": llm.Image, "input_file": llm.File,
+	"input_image": llm.Image, "input_file": llm.File, "input_audio": llm.Audio,
 }
 
 // part reads a part of a message or of a tool's output. The log probabilities
@@ -130,6 +171,7 @@ func (d *requestDecoder) part(path string, raw []byte) llm.Part {
 		media           llm.Media
 		ofImage, ofFile bool // members of either came
 		odd             bool // a text that is none
+		sound           []byte
 	)
 	d.Object(path, raw, func(key string, value []byte) {
 		at := path + "." + key
@@ -151,6 +193,8 @@ func (d *requestDecoder) part(path string, raw []byte) llm.Part {
 			ofFile = true
 		case "detail":
 			media.Detail, _ = scan.Text(value)
+		case "input_audio":
+			sound = value
 		default:
 			if !isEmpty(value) {
 				p.Extra = append(p.Extra, extra(key, value))
@@ -158,7 +202,9 @@ func (d *requestDecoder) part(path string, raw []byte) llm.Part {
 		}
 	})
 	var ok bool
-	p.Kind, ok = partKinds[kind]
+	if p.Kind, ok = partKinds[kind]; sound != nil || p.Kind == llm.Audio {
+		return audioPart(raw, sound, p.Kind == llm.Audio && media == llm.Media{} && p.Text == "" && p.Extra == nil)
+	}
 	isMedia := p.Kind == llm.Image || p.Kind == llm.File
 	if ok && odd {
 		d.Wrong(path+".text", "a string")
@@ -170,6 +216,29 @@ func (d *requestDecoder) part(path string, raw []byte) llm.Part {
 		p.Media = &media
 	}
 	return p
+}
+
+// audioPart is a part with sound; plain tells that nothing else stands in it.
+// What says more than the neutral model can stays whole.
+func audioPart(raw, sound []byte, plain bool) llm.Part {
+	var m llm.Media
+	w := scan.Over(sound)
+	for ok := w.Object(); ok && w.Member(); {
+		switch string(w.Key()) {
+		case "data":
+			m.Base64, _ = scan.Text(w.Value())
+		case "format":
+			if format, _ := scan.Text(w.Value()); format != "" {
+				m.Type = openai.AudioType(format)
+			}
+		default:
+			plain = false
+		}
+	}
+	if !plain || m.Base64 == "" || m.Type == "" {
+		return llm.Part{Kind: llm.OpaquePart, Extra: llm.Extras{extra("part", raw)}}
+	}
+	return llm.Part{Kind: llm.Audio, Media: &m}
 }
 
 // setMedia takes a data URL with base64 apart; every other URL stays one, and

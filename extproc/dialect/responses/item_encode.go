@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 )
 
@@ -103,8 +104,12 @@ var roleNames = [...]string{
 }
 
 // content writes a message item; one plain text is written as a string. A
-// message of which nothing can be said is left out.
+// message of which nothing can be said, or of other dialects that says nothing,
+// is left out.
 func (e *requestEncoder) content(path string, m *llm.Message, parts []llm.Part) {
+	if !e.own() && (len(parts) == 0 || len(parts) == 1 && m.Role == llm.Assistant && isBlank(&parts[0])) {
+		return
+	}
 	from := len(e.B)
 	role := m.Role
 	if role == llm.Developer && e.q.SystemRole {
@@ -143,13 +148,17 @@ func (e *requestEncoder) part(path string, role llm.Role, p *llm.Part) {
 	case llm.OpaquePart:
 		if raw := p.Extra.Get(llm.Responses, "part"); raw != nil {
 			e.Element(raw)
-		} else {
-			e.drop(path)
+			return
+		}
+		e.drop(path)
+		if p.Text != "" {
+			e.part(path, role, &llm.Part{Kind: llm.Text, Text: p.Text})
 		}
 		return
-	case llm.Audio:
-		e.drop(path + ".audio")
-		return
+	case llm.Image, llm.File, llm.Audio:
+		if !e.takes(path, role, p) {
+			return
+		}
 	}
 	e.Open()
 	switch p.Kind {
@@ -170,12 +179,49 @@ func (e *requestEncoder) part(path string, role llm.Role, p *llm.Part) {
 		e.image(p.Media)
 	case llm.File:
 		e.file(p.Media)
+	case llm.Audio:
+		e.Text("type", "input_audio")
+		e.Begin("input_audio")
+		e.Text("data", p.Media.Base64)
+		e.Text("format", openai.AudioFormat(p.Media.Type))
+		e.End()
 	}
 	e.more(p.Extra, path)
 	if p.Cache != nil {
 		e.drop(path + ".cache_control")
 	}
 	e.End()
+}
+
+// takes tells whether media can be written. Without it the request would mean
+// something else, so it is a problem for this target; only what the assistant
+// once showed, whose turns hold nothing but text here, is left out and named.
+// What clients of this dialect write goes as it came.
+func (e *requestEncoder) takes(path string, role llm.Role, p *llm.Part) bool {
+	m := p.Media
+	switch {
+	case e.own():
+	case e.t.Genuine && role == llm.Assistant:
+		e.drop(path)
+		return false
+	case p.Kind == llm.Audio:
+		e.cannot(path, "audio input is not supported by this target")
+	case m.FileID != "" && !e.vendors():
+		e.cannot(path, "a file known by its id at another vendor cannot be read by this target")
+	case m.Base64 == "" && m.URL == "" && m.FileID == "":
+		e.cannot(path, "media without bytes and URL")
+	case e.t.Genuine && strings.HasPrefix(m.Type, "video/"):
+		e.cannot(path, "video is not supported by this target")
+	}
+	return true
+}
+
+// callID is the id of a call for the target.
+func (e *requestEncoder) callID(id string) string {
+	if e.own() {
+		return id
+	}
+	return openai.ShortID(id, maxID)
 }
 
 func (e *requestEncoder) image(m *llm.Media) {
@@ -222,7 +268,10 @@ func mediaURL(m *llm.Media) string {
 }
 
 func (e *requestEncoder) call(path string, p *llm.Part) {
-	c := p.Call
+	c, args := p.Call, p.Call.Args
+	if args == "" && !e.own() {
+		args = "{}" // which providers parse
+	}
 	e.Open()
 	if c.Custom || c.FreeText {
 		e.custom = append(e.custom, c.ID)
@@ -231,14 +280,14 @@ func (e *requestEncoder) call(path string, p *llm.Part) {
 			input = unwrap(c.Args)
 		}
 		e.Text("type", "custom_tool_call")
-		e.Text("call_id", c.ID)
+		e.Text("call_id", e.callID(c.ID))
 		e.Text("name", c.Name)
 		e.Text("input", input)
 	} else {
 		e.Text("type", "function_call")
-		e.Text("call_id", c.ID)
+		e.Text("call_id", e.callID(c.ID))
 		e.Text("name", c.Name)
-		e.Text("arguments", c.Args)
+		e.Text("arguments", args)
 	}
 	e.more(p.Extra, path+".tool_calls")
 	e.End()
@@ -258,7 +307,7 @@ func (e *requestEncoder) result(path string, p *llm.Part) {
 	}
 	e.Open()
 	e.Text("type", kind)
-	e.Text("call_id", r.ID)
+	e.Text("call_id", e.callID(r.ID))
 	if e.r.Dialect == llm.Responses { // others repeat the name of the call
 		e.TextIf("name", r.Name)
 	}
@@ -268,11 +317,16 @@ func (e *requestEncoder) result(path string, p *llm.Part) {
 	case isPlain(r.Parts):
 		e.Text("output", r.Parts[0].Text)
 	default:
+		from := len(e.B)
 		e.BeginArray("output")
+		empty := len(e.B)
 		for i := range r.Parts {
 			e.part(path+".content", llm.User, &r.Parts[i])
 		}
-		e.EndArray()
+		if e.EndArray(); len(e.B) == empty+1 && !e.own() {
+			e.B = e.B[:from]
+			e.Text("output", "")
+		}
 	}
 	e.more(p.Extra, path)
 	e.End()

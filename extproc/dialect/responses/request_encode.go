@@ -1,10 +1,7 @@
 package responses
 
 import (
-	"cmp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/openai"
@@ -14,6 +11,10 @@ import (
 // EncodeRequest appends the request for a target. It always says store: false,
 // and asks the vendor's own API for encrypted reasoning where reasoning is
 // wanted. What the dialect cannot say is named in dropped.
+//
+// Requests of other vendors' dialects are fitted to what OpenAI demands (ids,
+// schemas that are held to); media that it cannot read and names of tools that
+// it refuses are a problem.
 func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []string, *llm.Problem) {
 	e := requestEncoder{object: newObject(dst), r: r, t: t}
 	if t.Quirks != nil {
@@ -33,7 +34,7 @@ func EncodeRequest(dst []byte, r *llm.Request, t dialect.Target) ([]byte, []stri
 	e.Truth("store", false)
 	e.rest()
 	e.B = append(e.B, '}')
-	return e.B, e.dropped, nil
+	return e.B, e.dropped, e.problem
 }
 
 type requestEncoder struct {
@@ -42,13 +43,27 @@ type requestEncoder struct {
 	t       dialect.Target
 	q       llm.Quirks
 	dropped []string
-	custom  []string // ids of calls to custom tools
-	bare    int      // reasoning items that got an id of ours
+	problem *llm.Problem // the first part that the target cannot take
+	custom  []string     // ids of calls to custom tools
+	bare    int          // reasoning items that got an id of ours
 }
 
 func (e *requestEncoder) drop(path string) {
 	if !slices.Contains(e.dropped, path) {
 		e.dropped = append(e.dropped, path)
+	}
+}
+
+// own tells whether the client speaks this dialect, vendors whether it speaks
+// one of OpenAI's two: both know the same files and rules.
+func (e *requestEncoder) own() bool { return e.r.Dialect == llm.Responses }
+
+func (e *requestEncoder) vendors() bool { return e.own() || e.r.Dialect == llm.OpenAI }
+
+// cannot notes the first part that the target cannot take.
+func (e *requestEncoder) cannot(path, why string) {
+	if e.problem == nil {
+		e.problem = &llm.Problem{Kind: llm.Unsupported, Param: path, Message: path + ": " + why}
 	}
 }
 
@@ -79,6 +94,12 @@ func (e *requestEncoder) more(list llm.Extras, at string) {
 		}
 	}
 }
+
+// Bounds of the API: letters of a tool's name, bytes of the id of a call.
+const (
+	maxName = 128
+	maxID   = 64
+)
 
 // leastOutput is the least max_output_tokens that the API takes.
 const leastOutput = 16
@@ -125,8 +146,12 @@ func (e *requestEncoder) sampling() {
 func (e *requestEncoder) reasoning() {
 	g := &e.r.Reasoning
 	effort, summary := g.EffortWord(), g.Summary.Or("")
-	if g.Budget.Or(0) > 0 && !g.Effort.Set() {
+	switch budget := g.Budget.Or(0); {
+	case g.Effort.Set():
+	case budget > 0:
 		e.drop("reasoning.budget")
+	case budget < 0:
+		effort = "" // the model decides, as it does unasked
 	}
 	switch hidden, told := g.Hidden.Get(); {
 	case hidden:
@@ -195,7 +220,11 @@ func (e *requestEncoder) format() {
 		if f.Schema != nil {
 			e.Raw("schema", f.Schema)
 		}
-		e.OptTruth("strict", f.Strict)
+		if e.t.Genuine && !e.vendors() && openai.Strictly(f.Schema) {
+			e.Truth("strict", f.Strict.Or(true)) // what the other vendors do unasked
+		} else {
+			e.OptTruth("strict", f.Strict)
+		}
 		e.more(f.Extra, "response_format")
 		e.End()
 	case llm.FormatOpaque:
@@ -290,93 +319,4 @@ func (e *requestEncoder) topExtra(x *llm.Extra) {
 	default:
 		e.drop(x.Path())
 	}
-}
-
-func (e *requestEncoder) tools() {
-	r := e.r
-	if len(r.Tools) > 0 {
-		from := len(e.B)
-		e.BeginArray("tools")
-		empty := len(e.B)
-		for i := range r.Tools {
-			e.tool("tools."+strconv.Itoa(i), &r.Tools[i])
-		}
-		if len(e.B) == empty {
-			e.B = e.B[:from]
-		} else {
-			e.EndArray()
-		}
-	}
-	if len(r.Tools) == 0 && (e.t.Genuine || r.Dialect != llm.Responses) {
-		return // OpenAI refuses a choice among no tools
-	}
-	switch c := &r.ToolChoice; c.Mode {
-	case llm.ChoiceAuto, llm.ChoiceNone:
-		e.Text("tool_choice", openai.ChoiceWord(c.Mode))
-	case llm.ChoiceRequired:
-		e.Text("tool_choice", cmp.Or(e.q.RequiredTool, openai.ChoiceWord(c.Mode)))
-	case llm.ChoiceNamed:
-		e.Begin("tool_choice")
-		e.Text("type", e.toolKind(c.Name))
-		e.Text("name", c.Name)
-		e.End()
-	case llm.ChoiceOpaque:
-		if raw := c.Extra.Get(llm.Responses, "tool_choice"); raw != nil {
-			e.Raw("tool_choice", raw)
-		} else {
-			e.drop("tool_choice")
-		}
-	}
-	if r.ParallelToolCalls.Set() && !e.refuses("parallel_tool_calls") {
-		e.OptTruth("parallel_tool_calls", r.ParallelToolCalls)
-	}
-}
-
-func (e *requestEncoder) toolKind(name string) string {
-	for i := range e.r.Tools {
-		if t := &e.r.Tools[i]; t.Name == name && t.FreeText {
-			return "custom"
-		}
-	}
-	return "function"
-}
-
-// tool writes a function or a custom tool. An absent strict means true in this
-// API and false in every other, so it is said for tools that come from those.
-func (e *requestEncoder) tool(path string, t *llm.Tool) {
-	if t.Name == "" {
-		if raw := t.Extra.Get(llm.Responses, "tool"); raw != nil {
-			e.Element(raw)
-		} else {
-			e.drop(path)
-		}
-		return
-	}
-	foreign := e.r.Dialect != llm.Responses
-	e.Open()
-	if t.FreeText {
-		e.Text("type", "custom")
-		e.Text("name", t.Name)
-		e.TextIf("description", strings.TrimSuffix(t.Description, grammarNote(t.Extra.Get(llm.Responses, "format"))))
-	} else {
-		e.Text("type", "function")
-		e.Text("name", t.Name)
-		e.TextIf("description", t.Description)
-		switch {
-		case t.Schema != nil:
-			e.Raw("parameters", t.Schema)
-		case foreign:
-			e.Word("parameters", `{"type":"object","properties":{}}`)
-		default:
-			e.Word("parameters", "null") // which the API wants in place of none
-		}
-		if strict, told := t.Strict.Get(); told || foreign {
-			e.Truth("strict", strict)
-		}
-	}
-	e.more(t.Extra, path)
-	if t.Cache != nil {
-		e.drop(path + ".cache_control")
-	}
-	e.End()
 }

@@ -106,8 +106,27 @@ func unwrap(args string) string {
 	return text
 }
 
-// toolChoice reads a word or the name of one tool. A list of allowed tools and
-// tools that the provider runs have no neutral word.
+// allowedName is the name of a tool in a list of allowed ones; "" for tools that
+// the provider runs.
+func allowedName(tool []byte) (name string) {
+	w := scan.Over(tool)
+	for ok := w.Object(); ok && w.Member(); {
+		switch string(w.Key()) {
+		case "type":
+			if kind := string(w.Value()); kind != `"function"` && kind != `"custom"` {
+				return ""
+			}
+		case "name":
+			name, _ = scan.Text(w.Value())
+		default:
+			return ""
+		}
+	}
+	return name
+}
+
+// toolChoice reads a word, the name of one tool or those of some. Tools that the
+// provider runs have no neutral word.
 func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
 	opaque := llm.ToolChoice{Mode: llm.ChoiceOpaque, Extra: llm.Extras{extra("tool_choice", raw)}}
 	if scan.IsNull(raw) {
@@ -118,6 +137,9 @@ func (d *requestDecoder) toolChoice(raw []byte) llm.ToolChoice {
 			return llm.ToolChoice{Mode: mode}
 		}
 		return opaque
+	}
+	if allowed, ok := openai.AllowedTools(members.Find(raw, "type"), raw, allowedName); ok {
+		return allowed
 	}
 	named := llm.ToolChoice{Mode: llm.ChoiceNamed}
 	plain := true

@@ -34,7 +34,8 @@ type writer struct {
 	tier     llm.Raw
 	finish   llm.Event
 	finished bool
-	closed   bool // the terminal event is out
+	closed   bool         // the terminal event is out
+	failure  *llm.Problem // why a JSON answer failed
 }
 
 func newWriter(r dialect.Reply) *writer { return &writer{reply: r, created: r.Created} }
@@ -179,10 +180,11 @@ func (w *writer) incomplete() string {
 // fail ends the stream as the API does: an error event, at which OpenAI's
 // clients stop, and response.failed, which is what agents look for.
 func (w *writer) fail(p *llm.Problem) {
-	w.closed = true
 	if w.silent {
+		w.failure = p
 		return
 	}
+	w.closed = true
 	w.event("error")
 	errorMembers(&w.object, p, w.reply.Generation)
 	w.send()
@@ -294,15 +296,19 @@ func EncodeAnswer(dst []byte, events []llm.Event, r dialect.Reply) []byte {
 			w.Write(nil, events[i])
 		}
 	}
-	if !w.finished {
+	if !w.finished && w.failure == nil {
 		w.end(llm.Event{Kind: llm.Finish, Reason: llm.FinishStop})
 	}
 	status := "completed"
-	if w.incomplete() != "" {
+	switch {
+	case w.failure != nil:
+		status = "failed"
+		w.closeCurrent("incomplete")
+	case w.incomplete() != "":
 		status = "incomplete"
 	}
 	o := newObject(dst)
-	w.whole(&o, status, nil)
+	w.whole(&o, status, w.failure)
 	return o.B
 }
 
