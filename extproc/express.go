@@ -35,7 +35,8 @@ type direct struct {
 // target itself, and writes it. Not a stream, whose answer needs the attempt
 // stage; not where the client is to be told of what only that stage knows
 // (refusals that go on, targets passed over), and not where the target cannot
-// be called just so: that stage finds out and says why.
+// be called just so: that stage finds out and says why. Nor where Envoy may have
+// no way to the provider.
 func (r *routing) expresses(x *exchange) bool {
 	if x.envelope.Stream || len(x.body) > ExpressLimit || len(x.chain.Targets) < 2 || len(x.chain.Skipped) > 0 || x.evades() {
 		return false
@@ -43,7 +44,7 @@ func (r *routing) expresses(x *exchange) bool {
 	t := &x.chain.Targets[0]
 	d := &x.direct
 	d.codec = table.For(x.codec.Name, t.Dialects)
-	if t.Model.Lane == catalog.LaneLeave || !expressed[d.codec.Name] {
+	if t.Model.Lane == catalog.LaneLeave || !expressed[d.codec.Name] || !r.s.reached.has(t.Provider) {
 		return false
 	}
 	target := x.dialectTarget(t)

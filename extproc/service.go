@@ -61,6 +61,9 @@ type Service struct {
 	books   *Books
 	silence time.Duration
 	waiting waiting
+	// lingering are exchanges whose answer is on its way out of Envoy.
+	lingering waiting
+	reached   reached
 	// loaded tells whether keys and budgets of the store are known; nil: there is
 	// none.
 	loaded  func() bool
@@ -180,7 +183,7 @@ func isGone(err error) bool {
 
 // committed notes that an attempt's answer goes to the client.
 func (s *Service) committed(a *attempt) {
-	s.table.commit(a.x)
+	s.release(a)
 	a.x.serve(a.lane())
 	if a.number > 1 {
 		s.meter.FailedOver()

@@ -2,6 +2,7 @@ package extproc
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	alsv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
@@ -138,6 +139,10 @@ func (s *Service) end(x *exchange, e *logEntry, now time.Time) {
 		}
 	}
 	x.mu.Unlock()
+	if x.express && last == 1 && e.status == http.StatusServiceUnavailable {
+		// A provider's own would have been tried again: Envoy has no way to it.
+		s.reached.forget(x.chain.Targets[0].Provider.Name)
+	}
 	s.table.commit(x)
 	s.meter.Ended(meter.End{Surface: x.asked.endpoint.String(), Lane: x.lane(), Status: e.status, Took: now.Sub(x.started)})
 	if !s.conclude(x) {
@@ -217,6 +222,7 @@ func (s *Service) settleDue(now time.Time) {
 
 func (s *Service) sweep(now time.Time) {
 	s.settleDue(now)
+	s.letGoDue(now)
 	lost := s.table.stale(now.Add(-s.silence))
 	if len(lost) == 0 {
 		return

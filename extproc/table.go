@@ -42,6 +42,9 @@ func (t *exchangeTable) hold(n int) bool {
 	return false
 }
 
+// crowded tells whether so much is held that bodies must go as soon as they can.
+func (t *exchangeTable) crowded() bool { return t.held.Load() > t.maxHeld/2 }
+
 // letGo gives n bytes back.
 func (t *exchangeTable) letGo(n int) { t.held.Add(-int64(n)) }
 

@@ -30,6 +30,7 @@ func (s *Service) UseCatalog(c *catalog.Catalog, creds *credential.Set, tokens *
 	defer s.sources.mu.Unlock()
 	s.sources.catalog, s.sources.credentials, s.sources.tokens = c, creds, tokens
 	s.sources.ways = waysOf(c, s.sources.order)
+	s.reached.clear()
 	s.admit()
 	s.refresh()
 }

@@ -47,3 +47,38 @@ models:
 		t.Logf("%s at %s: %v", tt.model, tt.path, kinds)
 	}
 }
+
+// Where nobody has seen a byte of the burst, the next target answers.
+func TestABurstThatBreaksOffUnseenGoesOnWithTheNextTarget(t *testing.T) {
+	t.Parallel()
+	g := Start(t, Options{Catalog: `
+open: true
+listen: {port: {{port}}}
+providers:
+  alpha: {dialect: openai, base_url: "{{url "alpha"}}"}
+  beta: {dialect: openai, base_url: "{{url "beta"}}"}
+models:
+  sim/leave: {targets: [alpha, beta]}
+  sim/translated: {targets: [alpha, beta], lane: translate}
+`, Providers: stillProviders("alpha", "beta")})
+	for _, model := range []string{"sim/leave", "sim/translated"} {
+		for _, fault := range []string{`"close":"mid"`, `"reset":"mid"`} {
+			kinds := map[string]int{}
+			for range Scale(30, 200) {
+				a, err := g.Post(t.Context(), fmt.Sprintf(`{"model":%q,"stream":true,"messages":[{"role":"user","content":"Hi"}],"sim":{"alpha":{"events":40,%s}}}`, model, fault))
+				whole := err == nil && a.Status == http.StatusOK && a.Err == nil && strings.HasSuffix(strings.TrimSpace(string(a.Body)), "[DONE]") && !strings.Contains(string(a.Body), `"error"`)
+				switch {
+				case err != nil:
+					t.Fatal(err)
+				case whole && a.Header.Get("X-Dragoman-Provider") == "beta" && a.Header.Get("X-Dragoman-Attempts") == "2":
+					kinds["the next target's"]++
+				case !whole && a.Status == http.StatusOK:
+					kinds["a broken stream"]++
+				default:
+					t.Errorf("%s with %s: %s", model, fault, a)
+				}
+			}
+			t.Logf("%s with %s: %v", model, fault, kinds)
+		}
+	}
+}
