@@ -190,8 +190,12 @@ func (r *routing) credits(ctx context.Context) ([]byte, *llm.Problem) {
 	if err != nil {
 		return nil, recordsProblem(err)
 	}
+	balance, err := b.Ledger.Balance(ctx, accounts)
+	if err != nil {
+		return nil, recordsProblem(err)
+	}
 	left, limited := quota.Amount(0), false
-	for _, s := range b.Ledger.Standing(accounts, nil) {
+	for _, s := range balance {
 		if s.Unit == quota.Money && (!limited || s.Remaining < left) {
 			left, limited = s.Remaining, true
 		}
