@@ -19,6 +19,7 @@ type head struct {
 	contentEncoding []byte
 	upgrade         []byte
 	contentLength   int64 // -1 = not said
+	google          bool  // the key comes as Google's SDKs send it
 	vendor          vendorHeaders
 	presented       identity.Presented
 	// strip names the headers no provider may see.
@@ -48,6 +49,8 @@ func readHead(m *message, h *head) {
 		case "content-length":
 			h.contentLength = parseLength(value)
 			continue
+		case "x-goog-api-key":
+			h.google = true
 		}
 		h.presented.Offer(name, value)
 		h.vendor.offer(name, value)
@@ -55,6 +58,18 @@ func readHead(m *message, h *head) {
 			h.strip = append(h.strip, name)
 		}
 	}
+}
+
+// lists is in whose shape the client wants models listed, by its headers: vendors
+// have one path for it.
+func (h *head) lists() llm.Dialect {
+	switch {
+	case h.vendor.get(versionHeader) != nil:
+		return llm.Anthropic
+	case h.google:
+		return llm.Gemini
+	}
+	return llm.OpenAI
 }
 
 func parseLength(b []byte) int64 {

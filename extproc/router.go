@@ -60,8 +60,8 @@ func (s *Service) router(st stream) error {
 	readHead(&first, &r.head)
 	r.asked = surfaceOf(r.head.path)
 	e := r.asked.endpoint
-	if r.head.vendor.get(versionHeader) != nil && r.asked.dialect == llm.OpenAI && (e == listModels || e == oneModel) {
-		r.asked.dialect = llm.Anthropic // whose list has OpenAI's path
+	if r.asked.dialect == llm.OpenAI && (e == listModels || e == oneModel) {
+		r.asked.dialect = r.head.lists() // on one path
 	}
 	if e == healthz || e == readyz {
 		return r.health(e)
