@@ -90,6 +90,9 @@ type Wire struct {
 	// a stream reported them; nil if they count nothing.
 	FindUsage   func(body []byte) []byte
 	DecodeUsage func(raw []byte) *llm.Usage
+	// FinishAt is where a whole JSON answer has its word for why it ends: members'
+	// names from the outside in; of an array, the last element counts.
+	FinishAt []string
 	// Finishes are the words for why an answer ends, in the letter case of the
 	// dialect's vendor; "" is what an answer means that says nothing.
 	Finishes map[string]llm.FinishReason

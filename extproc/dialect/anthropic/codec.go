@@ -54,6 +54,7 @@ func Codec() *dialect.Codec {
 			CheckAnswer:   CheckAnswer,
 			FindUsage:     FindUsage,
 			DecodeUsage:   DecodeUsage,
+			FinishAt:      []string{"stop_reason"},
 			Finishes:      stopReasons,
 			NewReader:     func() dialect.Reader { return newReader() },
 			DecodeAnswer:  DecodeAnswer,

@@ -43,6 +43,7 @@ func Codec() *dialect.Codec {
 			CheckAnswer:   CheckAnswer,
 			FindUsage:     FindUsage,
 			DecodeUsage:   DecodeUsage,
+			FinishAt:      []string{"stopReason"},
 			Finishes:      finishReasons,
 			StreamType:    streamType,
 			NewReader:     func() dialect.Reader { return new(reader) },

@@ -58,6 +58,7 @@ func Codec() *dialect.Codec {
 			CheckAnswer:   CheckAnswer,
 			FindUsage:     FindUsage,
 			DecodeUsage:   DecodeUsage,
+			FinishAt:      []string{"candidates", "finishReason"},
 			Finishes:      finishReasons,
 			NewReader:     func() dialect.Reader { return new(reader) },
 			DecodeAnswer:  DecodeAnswer,

@@ -45,6 +45,7 @@ func Codec() *dialect.Codec {
 			CheckAnswer:   CheckAnswer,
 			FindUsage:     FindUsage,
 			DecodeUsage:   DecodeUsage,
+			FinishAt:      []string{"choices", "finish_reason"},
 			Finishes:      finishReasons,
 			NewReader:     func() dialect.Reader { return new(reader) },
 			DecodeAnswer:  DecodeAnswer,

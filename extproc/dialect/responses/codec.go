@@ -54,6 +54,7 @@ func Codec() *dialect.Codec {
 			CheckAnswer:   CheckAnswer,
 			FindUsage:     openai.FindUsage,
 			DecodeUsage:   DecodeUsage,
+			FinishAt:      []string{"incomplete_details", "reason"},
 			Finishes:      finishes,
 			NewReader:     func() dialect.Reader { return newReader() },
 			DecodeAnswer:  DecodeAnswer,
