@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dragoman-gateway/dragoman/envoy"
 )
 
 // admin speaks to Envoy's admin endpoint.
@@ -42,7 +44,8 @@ func (a admin) call(ctx context.Context, method, path string) (string, error) {
 	}
 	text := strings.TrimSpace(string(body))
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("envoy's admin endpoint answered %s with %d: %s", path, response.StatusCode, text)
+		bare, _, _ := strings.Cut(path, "?") // the query may hold the word
+		return "", fmt.Errorf("envoy's admin endpoint answered %s with %d: %s", bare, response.StatusCode, text)
 	}
 	return text, nil
 }
@@ -79,7 +82,8 @@ func (a admin) active(ctx context.Context, statPrefix string) (int, error) {
 // take the other half. Envoy keeps running. The error at the deadline says how
 // many requests were left.
 func (p *Process) Drain(ctx context.Context, statPrefix string) error {
-	for _, path := range []string{"/healthcheck/fail", "/drain_listeners?graceful&skip_exit"} {
+	paths := envoy.DrainPaths(p.word)
+	for _, path := range paths[:2] {
 		if _, err := p.admin.call(ctx, http.MethodPost, path); err != nil {
 			return fmt.Errorf("draining: %w", err)
 		}
@@ -93,7 +97,7 @@ func (p *Process) Drain(ctx context.Context, statPrefix string) error {
 	if err := p.awaitIdle(half, statPrefix); err != nil && (ctx.Err() != nil || half.Err() == nil) {
 		return err
 	}
-	if _, err := p.admin.call(ctx, http.MethodPost, "/drain_listeners"); err != nil {
+	if _, err := p.admin.call(ctx, http.MethodPost, paths[2]); err != nil {
 		return fmt.Errorf("draining: %w", err)
 	}
 	return p.awaitIdle(ctx, statPrefix)

@@ -3,7 +3,8 @@
 // Start returns when Envoy's admin endpoint says LIVE, or fails with Envoy's
 // own last words; a port that is taken is named. The bootstrap is written to a
 // private directory that is gone again when Start returns. What Envoy logs is
-// parsed, kept in a bounded ring and forwarded to a slog.Logger.
+// parsed, freed of credentials, kept in a bounded ring and forwarded to a
+// slog.Logger.
 //
 // Promises: the child never outlives Stop, and on Linux never outlives this
 // process, not even after kill -9. Refuses: hot restart (several Envoys share

@@ -21,8 +21,8 @@ const (
 // complaint, a crash's last words) has no level.
 type line struct{ level, component, text string }
 
-// lines splits what Envoy prints into lines, keeps the last ones and forwards
-// all of them.
+// lines splits what Envoy prints into lines, hides the credentials in them, keeps
+// the last ones and forwards all of them.
 type lines struct {
 	// Immutable after newLines.
 	logger    *slog.Logger
@@ -31,6 +31,7 @@ type lines struct {
 
 	mu      sync.Mutex // guards the following
 	partial []byte     // of a line without its end, at most maxLine long
+	veil    veil       // over all lines, in their order
 	ring    []line     // at most maxLines
 	address string     // that Envoy could not bind, "" if none
 }
@@ -78,7 +79,7 @@ func (l *lines) end() {
 		return
 	}
 	one := parseLine(text)
-	one.text = strings.ReplaceAll(one.text, l.bootstrap, "the bootstrap")
+	one.text = strings.ReplaceAll(l.veil.over(one.text), l.bootstrap, "the bootstrap")
 	if address := takenAddress(one.text); address != "" {
 		l.address = address
 	}

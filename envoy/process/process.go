@@ -41,9 +41,10 @@ type Config struct {
 	// LogLevel is Envoy's own: trace, debug, info, warning, error, critical.
 	// "" means DefaultLogLevel.
 	LogLevel string
-	// Logger receives what Envoy logs; nil discards it.
+	// Logger receives what Envoy logs, without credentials; nil discards it.
 	Logger *slog.Logger
-	// Stdout and Stderr receive a copy of what Envoy prints; nil discards it.
+	// Stdout and Stderr receive a copy of what Envoy prints, at debug with the
+	// credentials of requests; nil discards it.
 	Stdout, Stderr io.Writer
 	// Env is Envoy's whole environment, "NAME=value"; nil means none.
 	Env []string
@@ -52,12 +53,15 @@ type Config struct {
 	// Drain is the time in which Envoy asks its clients to leave, in whole
 	// seconds; 0 means DefaultDrain.
 	Drain time.Duration
+	// DrainWord is the bootstrap's, where only who knows it may drain.
+	DrainWord string
 }
 
 // Process is a running Envoy, or one that has ended.
 type Process struct {
 	// Immutable after Start.
 	grace time.Duration
+	word  string // that Drain needs
 	admin admin
 	lines *lines
 	cmd   *exec.Cmd // Process is set before run reports the start
@@ -100,6 +104,7 @@ func Start(ctx context.Context, c Config) (p *Process, err error) {
 func newProcess(c Config, files files) *Process {
 	p := &Process{
 		grace: orDefault(c.Grace, DefaultGrace),
+		word:  c.DrainWord,
 		lines: newLines(c.Logger, c.Stderr, files.bootstrap),
 		done:  make(chan struct{}),
 	}
