@@ -115,10 +115,12 @@ const (
 	FailedAttempt   = "attempt"
 	// UsageNamespace holds, under UsageRaw, the usage object that a guard found
 	// in an answer, and under UsageFinish why the answer ended, as the provider
-	// wrote them (untyped).
+	// wrote them (untyped). Under UsageBroken stands how an answer broke off, one
+	// of the Broken words.
 	UsageNamespace = "dragoman.usage"
 	UsageRaw       = "raw"
 	UsageFinish    = "finish"
+	UsageBroken    = "broken"
 	// LimitsNamespace holds the LimitHeaders of an answer, by name (untyped).
 	LimitsNamespace = "dragoman.limits"
 	// AnswerNamespace holds what a guard knows of an express attempt's own
@@ -146,6 +148,16 @@ const (
 	// FactDropped are the request fields that an express target has no words
 	// for.
 	FactDropped = "dropped"
+)
+
+// How a guard says that an answer broke off.
+const (
+	// BrokenCut: it ended without a finish, or in the middle of its JSON.
+	BrokenCut = "cut"
+	// BrokenError: its last event is the provider's error, without a finish.
+	BrokenError = "error"
+	// BrokenFailed: it finished by saying that it failed.
+	BrokenFailed = "failed"
 )
 
 // Keys within GuardNamespace.

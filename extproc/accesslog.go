@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
 )
 
 // logBatch is an envoy.service.accesslog.v3.StreamAccessLogsMessage, of which
@@ -34,10 +35,67 @@ type logEntry struct {
 	attempt  int   // which one an attempt listener served
 	bytes    int64 // of the answer's body that went on
 	took     time.Duration
-	aborted  bool // the client left
-	// usage is the provider's own usage object, and finish its word for why the
-	// answer ended, as a guard found them.
-	usage, finish []byte
+	// sent and heard are when the request's first byte went to the last provider,
+	// and when the last byte of its answer came, since the request's arrival.
+	sent, heard time.Duration
+	flags       flags
+	aborted     bool // the client left
+	// usage is the provider's own usage object, finish its word for why the answer
+	// ended, and broken how it broke off, as a guard found them.
+	usage, finish, broken []byte
+}
+
+// flags are an entry's envoy.data.accesslog.v3.ResponseFlags: the bit of each
+// has the number of its field.
+type flags uint32
+
+const (
+	flagRequestTimeout        flags = 1 << 3  // UT: the route's time limit
+	flagLocalReset            flags = 1 << 4  // LR
+	flagRemoteReset           flags = 1 << 5  // UR: the upstream reset the stream
+	flagConnectionTermination flags = 1 << 7  // UC
+	flagClientGone            flags = 1 << 15 // DC
+	flagIdleTimeout           flags = 1 << 17 // SI: the stream's
+	flagMaxDuration           flags = 1 << 20 // UMSDR: of an upstream stream
+	flagDurationTimeout       flags = 1 << 23 // DT: of a request
+	flagProtocolError         flags = 1 << 24 // UPE: no HTTP, such as a message that ends in its middle
+	flagClientReset           flags = 1 << 28 // DR: an HTTP/2 client cancelled
+)
+
+// decode reads the fields that are true. One is a message, which no bit stands for.
+func (f *flags) decode(b []byte) error {
+	return fields(b, func(num protowire.Number, _ []byte, n uint64) error {
+		if n != 0 && num < 32 {
+			*f |= 1 << num
+		}
+		return nil
+	})
+}
+
+// broke is why an answer broke off whose beginning had passed; None if it did
+// not, or since its client left.
+func (e *logEntry) broke() chain.Reason {
+	switch {
+	case e.aborted:
+		return chain.None
+	case string(e.broken) == envoy.BrokenCut:
+		return chain.BrokenEnd
+	case len(e.broken) > 0:
+		return chain.BrokenError
+	case e.flags&flagIdleTimeout != 0:
+		return chain.BrokenIdle
+	case e.flags&(flagRequestTimeout|flagMaxDuration|flagDurationTimeout) != 0:
+		return chain.BrokenTimeout
+	case e.flags&(flagRemoteReset|flagConnectionTermination|flagLocalReset|flagProtocolError) != 0:
+		return chain.BrokenReset
+	}
+	return chain.None
+}
+
+// whole tells whether the usage in the entry is what the provider said at the end
+// of its answer: of one that broke off, a guard has at most what its beginning said.
+func (e *logEntry) whole() bool {
+	return !e.aborted && (e.broke() == chain.None || string(e.broken) == envoy.BrokenFailed)
 }
 
 // logKind is the access_log_type of envoy.data.accesslog.v3.
@@ -87,18 +145,24 @@ func (e *logEntry) decode(b []byte) error {
 	})
 }
 
-// decodeCommon reads AccessLogCommon{15: upstream_cluster, 16: response_flags{15:
-// downstream_connection_termination}, 17: metadata, 23: duration{1: seconds, 2:
-// nanos}, 24: attempt count, 33: type}.
+// decodeCommon reads AccessLogCommon{7: time to the first byte sent upstream, 10:
+// time to the last byte from there, 15: upstream_cluster, 16: response_flags, 17:
+// metadata, 23: duration, 24: attempt count, 33: type}.
 func (e *logEntry) decodeCommon(b []byte) error {
 	return fields(b, func(num protowire.Number, v []byte, n uint64) error {
 		switch num {
+		case 7:
+			e.sent = durationOf(v)
+		case 10:
+			e.heard = durationOf(v)
 		case 15:
 			e.cluster = v
 		case 16:
-			e.aborted = varintAt(v, 15) != 0
+			err := e.flags.decode(v)
+			e.aborted = e.flags&(flagClientGone|flagClientReset) != 0
+			return err
 		case 23:
-			e.took = time.Duration(varintAt(v, 1))*time.Second + time.Duration(varintAt(v, 2))
+			e.took = durationOf(v)
 		case 17:
 			return e.decodeMetadata(v)
 		case 24:
@@ -108,6 +172,11 @@ func (e *logEntry) decodeCommon(b []byte) error {
 		}
 		return nil
 	})
+}
+
+// durationOf reads google.protobuf.Duration{1: seconds, 2: nanos}.
+func durationOf(b []byte) time.Duration {
+	return time.Duration(varintAt(b, 1))*time.Second + time.Duration(varintAt(b, 2))
 }
 
 // decodeMetadata reads Metadata{1: filter_metadata}, a map by namespace.
@@ -125,6 +194,7 @@ func (e *logEntry) decodeMetadata(b []byte) error {
 		case envoy.UsageNamespace:
 			facts := bytesAt(v, 2)
 			e.usage, e.finish = stringOf(facts, envoy.UsageRaw), stringOf(facts, envoy.UsageFinish)
+			e.broken = stringOf(facts, envoy.UsageBroken)
 		}
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
@@ -31,12 +32,15 @@ type accounting struct {
 	orphans   []journal.Orphan
 	alarm     *alarm
 	scratch   string // a state directory of our own making, "" = none
+	// inUse is the catalog whose names nobody may give in the directory.
+	inUse atomic.Pointer[catalog.Catalog]
 }
 
 // openAccounting opens the journal and the stores that a first catalog names;
 // they stay for the process's life. changed hears of the directory's changes.
 func openAccounting(c *ServerConfig, first *catalog.Catalog, changed func(*directory.Snapshot)) (a *accounting, err error) {
 	a = &accounting{log: c.Logger, books: &Books{Estimator: quota.NewEstimator()}}
+	a.inUse.Store(first)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -101,7 +105,7 @@ func (a *accounting) openDirectory(ctx context.Context, c *ServerConfig, o *open
 		now = time.Now
 	}
 	a.directory, err = directory.Open(ctx, directory.Config{
-		Store: a.stores.Directory, Now: now, Logger: c.Logger, OnChange: o.changed, Keyring: ring, Patient: true, Reserved: Reserved(o.catalog),
+		Store: a.stores.Directory, Now: now, Logger: c.Logger, OnChange: o.changed, Keyring: ring, Patient: true, Reserved: Reserved(a.inUse.Load),
 	})
 	return err
 }
@@ -127,27 +131,6 @@ func MasterKeys(ctx context.Context, c *catalog.Catalog, env credential.Env) (*d
 		keys = append(keys, key)
 	}
 	return directory.NewKeyring(keys[0], keys[1:]...)
-}
-
-// Reserved tells which names of keys, tenants and budgets the catalog has.
-func Reserved(c *catalog.Catalog) func(directory.Kind, string) bool {
-	taken := make(map[directory.Kind]map[string]bool)
-	note := func(kind directory.Kind, name string) {
-		if taken[kind] == nil {
-			taken[kind] = make(map[string]bool)
-		}
-		taken[kind][name] = true
-	}
-	for i := range c.Keys {
-		note(directory.KindKey, c.Keys[i].Name)
-	}
-	for i := range c.Tenants {
-		note(directory.KindTenant, c.Tenants[i].Name)
-	}
-	for i := range c.Budgets {
-		note(directory.KindBudget, c.Budgets[i].Name)
-	}
-	return func(kind directory.Kind, name string) bool { return taken[kind][name] }
 }
 
 func (a *accounting) openRecords(ctx context.Context, c *ServerConfig, first *catalog.Catalog) error {

@@ -340,11 +340,16 @@ func TestWhatCannotBeOpenedIsAnErrorThatNamesIt(t *testing.T) {
 	}
 }
 
-func TestNamesOfTheCatalogAreReserved(t *testing.T) {
+func TestNamesOfTheCatalogInUseAreReserved(t *testing.T) {
 	t.Parallel()
-	taken := Reserved(parsed(t, `
+	inUse := parsed(t, "keys: []"+shopModels)
+	taken := Reserved(func() *catalog.Catalog { return inUse })
+	if taken(directory.KindTenant, "acme") {
+		t.Error("a name that nobody has is reserved")
+	}
+	inUse = parsed(t, `
 keys: [{name: ci, hash: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}]
-tenants: {acme: {}}`+shopModels+shopBudgets))
+tenants: {acme: {}}`+shopModels+shopBudgets)
 	for _, tt := range []struct {
 		kind directory.Kind
 		name string

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
@@ -25,9 +28,10 @@ import (
 type alarm struct {
 	log    *slog.Logger
 	meter  *meter.Meter
-	url    string
+	url    string // may be a credential by its path: only its host is logged
 	secret credential.Secret
 	client *http.Client
+	now    func() time.Time
 	queue  chan []byte
 }
 
@@ -46,15 +50,22 @@ func newAlarm(ctx context.Context, c *ServerConfig, first *catalog.Catalog) (*al
 	if err != nil {
 		return nil, err
 	}
+	now := c.Now
+	if now == nil {
+		now = time.Now
+	}
 	return &alarm{
-		log: c.Logger, url: first.Quota.Webhook, secret: secret, queue: make(chan []byte, maxAlarms),
+		log: c.Logger, now: now, url: first.Quota.Webhook, secret: secret, queue: make(chan []byte, maxAlarms),
 		client: &http.Client{Timeout: alarmTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}, nil
 }
 
-// notice is what a webhook is told.
+// notice is what a webhook is told. By ID a receiver knows a try it has taken
+// already, and by Time what is too old to be one of ours: both are signed.
 type notice struct {
 	Event   string `json:"event"`
+	ID      string `json:"id"`   // of the event; all tries of it have the same
+	Time    string `json:"time"` // when it happened, RFC 3339
 	Limit   string `json:"limit"`
 	Scope   string `json:"scope,omitempty"`
 	Unit    string `json:"unit"`
@@ -69,7 +80,8 @@ type notice struct {
 func (a *alarm) crossed(c quota.Crossing) {
 	a.meter.Crossed()
 	n := notice{
-		Event: "limit.crossed", Limit: c.Limit, Scope: c.Scope, Unit: c.Unit.String(), Window: c.Window.String(), Percent: c.Percent,
+		Event: "limit.crossed", ID: rand.Text(), Time: a.now().UTC().Format(time.RFC3339),
+		Limit: c.Limit, Scope: c.Scope, Unit: c.Unit.String(), Window: c.Window.String(), Percent: c.Percent,
 		Used: shown(c.Unit, c.Used), Amount: shown(c.Unit, c.Amount),
 	}
 	if c.Period != 0 {
@@ -137,10 +149,12 @@ func (a *alarm) call(ctx context.Context, body []byte) {
 	}
 }
 
+// post calls the webhook once. Its error names no more of the address than the
+// host.
 func (a *alarm) post(ctx context.Context, body []byte) error {
 	rq, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return errors.New("the address of the webhook cannot be read")
 	}
 	rq.Header.Set("Content-Type", "application/json")
 	if a.secret.Set() {
@@ -148,7 +162,17 @@ func (a *alarm) post(ctx context.Context, body []byte) error {
 		_, _ = mac.Write(body) // a hash's never fails
 		rq.Header.Set(SignatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
+	if err := a.deliver(rq); err != nil {
+		return fmt.Errorf("%s: %w", rq.URL.Host, err)
+	}
+	return nil
+}
+
+func (a *alarm) deliver(rq *http.Request) error {
 	resp, err := a.client.Do(rq)
+	if whole := (*url.Error)(nil); errors.As(err, &whole) {
+		return whole.Err // whole holds the address
+	}
 	if err != nil {
 		return err
 	}

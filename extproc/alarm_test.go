@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -101,8 +103,12 @@ func TestAThresholdIsToldAndSigned(t *testing.T) {
 		if err := json.Unmarshal([]byte(calls[0].body), &got); err != nil {
 			t.Fatal(err)
 		}
+		if id, _ := got["id"].(string); len(id) < 26 {
+			t.Errorf("the event's id is %q", id)
+		}
+		delete(got, "id")
 		if diff := cmp.Diff(map[string]any{
-			"event": "limit.crossed", "limit": "world/money", "scope": "tenant acme", "unit": "money", "window": "day", "percent": 80.0,
+			"event": "limit.crossed", "time": calls[0].at.UTC().Format(time.RFC3339), "limit": "world/money", "scope": "tenant acme", "unit": "money", "window": "day", "percent": 80.0,
 			"used": 8.000000123, "amount": 10.0, "period": "2027-03-01T00:00:00Z",
 		}, got); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
@@ -127,7 +133,7 @@ func TestCountsAreToldAsWholeNumbersAndTotalsWithoutAPeriod(t *testing.T) {
 		if len(calls) != 1 || calls[0].signature != "" {
 			t.Fatalf("%+v", calls)
 		}
-		if want := `{"event":"limit.crossed","limit":"all/tokens","unit":"tokens","window":"total","percent":50,"used":4503599627370496,"amount":9007199254740992}`; calls[0].body != want {
+		if want := `,"limit":"all/tokens","unit":"tokens","window":"total","percent":50,"used":4503599627370496,"amount":9007199254740992}`; !strings.HasSuffix(calls[0].body, want) {
 			t.Errorf("told %s", calls[0].body)
 		}
 		stop()
@@ -235,4 +241,50 @@ budgets: [{name: few, requests: 10, per: total, soft: [50, 100]}]
 			t.Errorf("told %+v", calls)
 		}
 	})
+}
+
+// The signature covers the id and the time, so that whoever plays a call again
+// can change neither.
+func TestEveryEventHasAnIdOfItsOwnAndItsTriesShareIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &hook{answers: []int{500, 200}}
+		a, stop := ringing(t, h, signedHook)
+		a.crossed(crossing)
+		a.crossed(crossing)
+		<-time.After(time.Minute)
+		stop()
+		calls := h.heard()
+		if len(calls) != 3 {
+			t.Fatalf("%d calls", len(calls))
+		}
+		if calls[1].body != calls[0].body || calls[1].signature != calls[0].signature {
+			t.Errorf("the second try tells another event: %s, then %s", calls[0].body, calls[1].body)
+		}
+		if calls[2].body == calls[0].body || calls[2].signature == calls[0].signature {
+			t.Errorf("two events look alike: %s", calls[2].body)
+		}
+	})
+}
+
+// The path of such an address is all the credential that some receivers ask for.
+func TestTheLogOfAWebhookNamesItsHostAlone(t *testing.T) {
+	t.Parallel()
+	for name, answers := range map[string][]int{"broken": {0}, "silent": {-1}, "refused": {500}, "sent elsewhere": {307}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a, stop := ringing(t, &hook{answers: answers}, `quota: {webhook: "https://hooks.example.com:8443/services/T00/B00/canary"}`+"\n")
+				var log bytes.Buffer
+				a.log = slog.New(slog.NewTextHandler(&log, nil))
+				a.crossed(crossing)
+				<-time.After(time.Minute)
+				a.queue <- []byte("{}") // as if the process ended at the same moment
+				stop()
+				if text := log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "hooks.example.com:8443") || strings.Contains(text, "canary") || strings.Contains(text, "services") {
+					t.Errorf("logged:\n%s", text)
+				}
+			})
+		})
+	}
 }

@@ -130,7 +130,7 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 	if x.express && n == 2 {
 		f := expressFailure(x, failed, a.started.Sub(x.started))
 		s.failed(x.chain.Targets[0], f)
-		x.fail(1, f, x.unseen)
+		x.fail(1, f, s.missed(x))
 		s.reports(x, 1, &x.chain.Targets[0], settlement.Report{Ended: true})
 	}
 	if a.target, ok = x.target(n, provider); !ok {
@@ -204,11 +204,30 @@ func (a *attempt) reportRest() {
 	if a.status == 0 || a.status >= 400 || a.phase.Load() == answered && !a.committed {
 		return
 	}
-	r := settlement.Report{Answered: true}
-	if w, ok := a.watch.(*translateWatch); ok && a.committed {
-		r.Usage = &w.usage
+	r := settlement.Report{Answered: true, Heard: a.heard()}
+	switch w := a.watch.(type) {
+	case *translateWatch:
+		if a.committed {
+			r.Usage = &w.usage
+		}
+	case *leaveWatch:
+		r.Usage = w.said
 	}
 	a.s.reports(a.x, a.number, &a.target, r)
+}
+
+// heard is how much of the provider's answer came here to be translated.
+func (a *attempt) heard() settlement.Heard {
+	h := settlement.Heard{Dialect: a.codec.Name}
+	switch w := a.watch.(type) {
+	case *translateWatch:
+		h.Bytes = int64(w.size)
+	case *answerWatch:
+		if w.translate {
+			h.Bytes = int64(len(w.buf))
+		}
+	}
+	return h
 }
 
 // letGo gives back what counts as held for this attempt.

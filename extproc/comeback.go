@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
 )
 
 // comeBack is the way back of an express request whose answer is translated:
@@ -40,6 +41,7 @@ func (r *routing) comeBack(x *exchange) error {
 		if m.end {
 			var ok bool
 			if out.body, ok = r.translated(x, status, body); !ok {
+				x.breaks(1, chain.BrokenError)
 				return errBroken
 			}
 			r.s.says(x, out.body)
@@ -70,7 +72,7 @@ func (r *routing) translated(x *exchange, status int, body []byte) (out []byte, 
 	d, t := &x.direct, &x.chain.Targets[0]
 	if status >= 400 {
 		p := d.codec.DecodeError(status, nil, body)
-		r.s.meter.Passed(t.Provider.Name, p.Kind)
+		x.passes(chain.Failure{Provider: t.Provider.Name, Model: t.Model.Name, Reason: passedReason(p.Kind), Status: status, Problem: p})
 		return x.redact(t.Provider.Name, x.codec.EncodeError(p, string(r.text))), true
 	}
 	events, p := d.codec.DecodeAnswer(body)

@@ -139,13 +139,6 @@ func (e *exchange) lastSeen() time.Time {
 	return e.seen
 }
 
-// lane is how the exchange was served, as far as it is known.
-func (e *exchange) lane() meter.Lane {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.served
-}
-
 // serve notes the lane an answer takes.
 func (e *exchange) serve(l meter.Lane) {
 	e.mu.Lock()

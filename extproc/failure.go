@@ -35,18 +35,27 @@ func (a *attempt) fail(o chain.Outcome) error {
 	}
 	a.s.failed(a.target, f)
 	a.s.reports(a.x, a.number, &a.target, settlement.Report{Ended: true})
-	return a.sendFailures(a.x.fail(a.number, f, a.x.unseen))
+	return a.sendFailures(a.x.fail(a.number, f, a.s.missed(a.x)))
 }
 
-// failed counts a failure, and remembers a target that asked for a pause. A
-// tenant's own account rests alone: its pause would keep others from the
+// missed counts the failures of attempts that nobody reported.
+func (s *Service) missed(x *exchange) func(number int) chain.Failure {
+	return func(number int) chain.Failure {
+		f := x.unseen(number)
+		s.failed(x.asks(&f), f)
+		return f
+	}
+}
+
+// failed counts and tells of a failure, and remembers a target that asked for a
+// pause. A tenant's own account rests alone: its pause would keep others from the
 // gateway's.
 func (s *Service) failed(t chain.Target, f chain.Failure) {
 	if f.Reason == chain.RateLimited && !t.Own {
 		s.cooling.Add(t, f.RetryAfter, s.now())
 	}
 	s.meter.Attempt(f.Provider, f.Reason)
-	s.log.Debug("attempt failed", "provider", f.Provider, "model", f.Model, "reason", f.Reason.String(), "status", f.Status)
+	s.complain(&t, f)
 }
 
 // sendVerdict answers an attempt that is not made, since trying its target
@@ -83,7 +92,10 @@ func (a *attempt) pass(p *llm.Problem) error {
 		return nil
 	}
 	a.s.table.commit(a.x)
-	a.s.meter.Passed(a.target.Provider.Name, p.Kind)
+	a.x.passes(chain.Failure{
+		Provider: a.target.Provider.Name, Model: a.target.Model.Name, Reason: passedReason(p.Kind), Status: a.status, Problem: p,
+		Took: a.s.now().Sub(a.started),
+	})
 	set := problemAnswer(p)
 	if a.target.Model.Name != a.x.model {
 		set = append(set, setHeader{envoy.ModelHeader, []byte(a.target.Model.Name)})

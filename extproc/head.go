@@ -89,7 +89,7 @@ func (h *head) checkPost(limit int64) *llm.Problem {
 	// it as long as it waits for any.
 	if len(h.upgrade) > 0 {
 		return &llm.Problem{
-			Kind: llm.Forbidden, Code: "unsupported_upgrade",
+			Kind: llm.NotImplemented, Code: "unsupported_upgrade",
 			Message: "The gateway does not serve upgrades to " + printable(h.upgrade) + "; send a plain POST.",
 		}
 	}

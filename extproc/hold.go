@@ -75,7 +75,7 @@ func (a *attempt) choose(h *answerHead) watch {
 	case a.translate:
 		return &translateWatch{reader: a.codec.NewReader(), writer: a.x.codec.NewWriter(a.reply()), redact: a.redact}
 	default:
-		return &leaveWatch{probe: a.codec.NewProbe()}
+		return &leaveWatch{probe: a.codec.NewProbe(), codec: a.codec}
 	}
 }
 
@@ -126,6 +126,7 @@ func (a *attempt) takeBody(m *message) (done bool, err error) {
 	a.pending++
 	if !a.keep(len(m.body)) {
 		if a.committed {
+			a.x.breaks(a.number, chain.Internal)
 			return true, errBroken
 		}
 		return true, a.fail(chain.Outcome{Status: a.status, Problem: full()})
@@ -149,8 +150,12 @@ func (a *attempt) keep(n int) bool {
 
 // rule carries out what the watch decided.
 func (a *attempt) rule(r ruling) (done bool, err error) {
+	if r.broke != chain.None {
+		a.x.breaks(a.number, r.broke)
+	}
 	if r.usage != nil {
-		a.s.reports(a.x, a.number, &a.target, settlement.Report{Usage: r.usage, Whole: r.usage.Known(), Answered: true, Ended: true})
+		whole := r.usage.Known() && !r.partial
+		a.s.reports(a.x, a.number, &a.target, settlement.Report{Usage: r.usage, Whole: whole, Answered: true, Heard: a.heard(), Ended: true})
 		a.x.finished(r.finish)
 	}
 	switch r.do {

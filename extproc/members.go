@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
@@ -51,6 +52,54 @@ func ownsOf(c *catalog.Catalog, d *directory.Snapshot) map[string]*credential.Ow
 		owns[tenant] = credential.NewOwn(c, k)
 	}
 	return owns
+}
+
+// shadowed are the names, with their kinds, that the catalog and the directory
+// both have.
+func shadowed(c *catalog.Catalog, d *directory.Snapshot) (names []string) {
+	if d == nil {
+		return nil
+	}
+	for kind, name := range namesOf(c) {
+		if d.Has(kind, name) {
+			names = append(names, string(kind)+" "+name)
+		}
+	}
+	return names
+}
+
+// namesOf are the names of a catalog's keys, tenants and budgets.
+func namesOf(c *catalog.Catalog) iter.Seq2[directory.Kind, string] {
+	return func(yield func(directory.Kind, string) bool) {
+		for i := range c.Keys {
+			if !yield(directory.KindKey, c.Keys[i].Name) {
+				return
+			}
+		}
+		for i := range c.Tenants {
+			if !yield(directory.KindTenant, c.Tenants[i].Name) {
+				return
+			}
+		}
+		for i := range c.Budgets {
+			if !yield(directory.KindBudget, c.Budgets[i].Name) {
+				return
+			}
+		}
+	}
+}
+
+// Reserved tells which names of keys, tenants and budgets the catalog has that is
+// in use when it is asked.
+func Reserved(inUse func() *catalog.Catalog) func(directory.Kind, string) bool {
+	return func(kind directory.Kind, name string) bool {
+		for k, n := range namesOf(inUse()) {
+			if k == kind && n == name {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // budgetsOf are those of catalog and directory. Of two with one name the

@@ -33,17 +33,41 @@ func (s *Service) record(x *exchange, lines []settlement.Line, total *settlement
 	for i := range n {
 		r.Attempts = append(r.Attempts, x.attempt(i, lines))
 	}
-	if n > 0 && sp.end.status > 0 && sp.end.status < 400 {
-		last := &r.Attempts[n-1]
-		last.Status, last.Took = sp.end.status, max(0, sp.end.took-last.Began)
-		r.Served, r.Provider = last.Model, last.Provider
-		if t, ok := x.target(n, last.Provider); ok {
-			r.TargetID = t.ID
-		}
-	} else if len(x.failures) > 0 {
-		r.Error = chain.Verdict(x.failures).Kind.String()
+	if n > 0 {
+		x.recordEnd(r, &r.Attempts[n-1])
 	}
 	return r
+}
+
+// recordEnd records how the last attempt ended, and the exchange with it. Caller
+// must hold x.mu.
+func (e *exchange) recordEnd(r *generation.Record, last *generation.Attempt) {
+	end := &e.spend.end
+	f, known := e.fate()
+	if known && f.Reason != chain.None {
+		last.Reason, last.Status, last.Took = f.Reason.String(), f.Status, f.Took
+		if f.Took == 0 {
+			last.Took = max(0, end.took-last.Began)
+		}
+	}
+	switch {
+	case end.status > 0 && end.status < 400:
+		last.Status, last.Took = end.status, max(0, end.took-last.Began)
+		r.Served, r.Provider = last.Model, last.Provider
+		if t, ok := e.target(len(r.Attempts), last.Provider); ok {
+			r.TargetID = t.ID
+		}
+		if known && f.Reason != chain.None {
+			r.Error = generation.Broken
+		}
+	case known && f.Reason == chain.Aborted, f.Reason == chain.None && len(e.failures) == 0:
+	case known && f.Problem != nil:
+		r.Error = f.Problem.Kind.String()
+	case known && f.Reason != chain.None:
+		r.Error = chain.Verdict([]chain.Failure{f}).Kind.String()
+	case len(e.failures) > 0:
+		r.Error = chain.Verdict(e.failures).Kind.String()
+	}
 }
 
 // finishWord is a record's word for why an answer ended; "" if nobody knows.
@@ -88,7 +112,7 @@ const (
 	noteNumbers = 6
 	// numberRoom is what the numbers take at most, in base 36: flags, a status,
 	// two amounts, two counts of tokens (llm.MaxTokens) and what ends them.
-	numberRoom = 1 + 3 + 2*13 + 2*8 + noteNumbers - 1
+	numberRoom = 2 + 3 + 2*13 + 2*8 + noteNumbers - 1
 	mostStatus = 999
 	tagEnds    = "\x1f"
 )
@@ -139,13 +163,14 @@ const (
 	noteEstimated
 	noteUnobserved
 	noteAborted
+	noteBroken
 )
 
 func noteFlags(r *generation.Record) (flags int) {
 	for _, f := range []struct {
 		is   bool
 		flag int
-	}{{r.Stream, noteStream}, {r.Priced, notePriced}, {r.Estimated, noteEstimated}, {r.Unobserved, noteUnobserved}, {r.Aborted, noteAborted}} {
+	}{{r.Stream, noteStream}, {r.Priced, notePriced}, {r.Estimated, noteEstimated}, {r.Unobserved, noteUnobserved}, {r.Aborted, noteAborted}, {r.Error == generation.Broken, noteBroken}} {
 		if f.is {
 			flags |= f.flag
 		}
@@ -174,6 +199,9 @@ func readNote(note []byte) (r generation.Record, ok bool) {
 		Stream: n[0]&noteStream != 0, Priced: n[0]&notePriced != 0, Estimated: n[0]&noteEstimated != 0,
 		Unobserved: n[0]&noteUnobserved != 0, Aborted: n[0]&noteAborted != 0,
 		Status: int(n[1]), Cost: llm.NanoUSD(n[2]), Market: llm.NanoUSD(n[3]),
+	}
+	if n[0]&noteBroken != 0 {
+		r.Error = generation.Broken
 	}
 	if parts[7] != "" {
 		r.Tags = strings.Split(parts[7], tagEnds)

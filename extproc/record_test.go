@@ -30,6 +30,7 @@ func TestANoteTellsWhatItWasMadeOf(t *testing.T) {
 			Surface: "messages", Model: "a/b", Served: "c/d", Provider: "openai-eu", Key: "ci", Status: 200, Priced: true, Estimated: true,
 			Unobserved: true, Aborted: true, Cost: 1<<63 - 1, Market: 1<<63 - 1, Usage: llm.Usage{Input: n(llm.MaxTokens), Output: n(0)},
 		},
+		"broken off":                 {Model: "a/b", Served: "a/b", Provider: "p", Status: 200, Stream: true, Priced: true, Estimated: true, Unobserved: true, Aborted: true, Error: generation.Broken},
 		"served by the model itself": {Model: "a/b", Served: "a/b", Provider: "p", Usage: llm.Usage{Input: n(0), Output: n(1)}},
 	} {
 		got, size, ok := noted(r)

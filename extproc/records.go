@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -75,7 +76,7 @@ func (r *routing) whose() generation.View {
 func (r *routing) generation(ctx context.Context, query url.Values) ([]byte, *llm.Problem) {
 	id, err := generation.ParseID(query.Get("id"))
 	if err != nil {
-		return nil, &llm.Problem{Kind: llm.InvalidRequest, Param: "id", Message: "id must be " + err.Error() + ", as in the header x-dragoman-generation."}
+		return nil, &llm.Problem{Kind: llm.InvalidRequest, Param: "id", Message: "id is " + err.Error() + ", as in the header x-dragoman-generation."}
 	}
 	record, err := r.s.books.Records.Get(ctx, id, r.whose())
 	if err != nil {
@@ -94,12 +95,19 @@ func recordsProblem(err error) *llm.Problem {
 // maxReport is the longest time that a report is about.
 const maxReport = 366 * 24 * time.Hour
 
+// maxReportTags is how many tags a report may be about: each is a condition of
+// its own in a database's question.
+const maxReportTags = 10
+
 func (r *routing) report(ctx context.Context, query url.Values) ([]byte, *llm.Problem) {
 	f := generation.Filter{
 		View: r.whose(), Model: query.Get("model"), Provider: query.Get("provider"), User: query.Get("user_id"),
 		EachTag: query.Get("tags_match") == "all",
 	}
 	f.Tags = strings.FieldsFunc(query.Get("tags"), func(c rune) bool { return c == ',' })
+	if len(f.Tags) > maxReportTags {
+		return nil, &llm.Problem{Kind: llm.InvalidRequest, Param: "tags", Message: fmt.Sprintf("tags may name %d tags at most; %d are named.", maxReportTags, len(f.Tags))}
+	}
 	if match := query.Get("tags_match"); !slices.Contains([]string{"", "any", "all"}, match) {
 		return nil, &llm.Problem{Kind: llm.InvalidRequest, Param: "tags_match", Message: `tags_match must be "any" or "all".`}
 	}

@@ -117,7 +117,7 @@ func (e *exchange) call(c *dialect.Codec, t *chain.Target, target dialect.Target
 // that pays for it.
 func (e *exchange) authorize(t *chain.Target, c *credential.Call, now time.Time) ([]credential.Header, error) {
 	if t.Own {
-		return e.own.Headers(t.Provider), nil
+		return e.own.Authorize(t.Provider)
 	}
 	return e.view.credentials.Authorize(t.Provider.Name, c, now)
 }

@@ -42,7 +42,9 @@ func (r *routing) reserve(ctx context.Context, x *exchange) *llm.Problem {
 	}
 	if refusal != nil {
 		r.s.meter.Limited(refusal.Unit.String())
-		return refusal.Problem()
+		p := refusal.Problem()
+		x.advise(refusal, p)
+		return p
 	}
 	var charges [quota.MaxCharges]quota.Charge
 	var note [journal.MaxNote]byte
@@ -51,8 +53,7 @@ func (r *routing) reserve(ctx context.Context, x *exchange) *llm.Problem {
 	})
 	if err != nil {
 		sp.reserved.Settle(&quota.Amounts{})
-		r.s.log.Warn("the journal takes no more exchanges", "error", err)
-		return full()
+		return r.s.jammed(err)
 	}
 	return nil
 }

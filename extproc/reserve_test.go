@@ -28,8 +28,8 @@ func TestARefusalNamesTheLimitAndSaysWhenToComeBack(t *testing.T) {
 		{"output", "output_tokens: 150, per: total", 429, []string{`"few/output_tokens" of 150 output tokens in total`, "doesn't begin anew"}, false},
 		{"concurrent", "concurrent: 1", 429, []string{`"few/concurrent" of 1 request at a time`}, true},
 		{"apart", "requests: 1, per: month, each: [key, model]", 429, []string{"for no key, model sim/leave", "2000-02-01"}, true},
-		{"nothing at all", "requests: 0, per: day", 429, []string{"Nothing is allowed by the limit"}, false},
-		{"more than there is at all", "output_tokens: 99, per: day", 429, []string{"may take 100 output tokens, more than the limit"}, false},
+		{"nothing at all", "requests: 0, per: day", 403, []string{"Nothing is allowed by the limit"}, false},
+		{"more than there is at all", "output_tokens: 99, per: day", 400, []string{"may take 100 output tokens, more than the limit", "allows at all. Send a smaller max_tokens."}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -88,6 +88,38 @@ func TestARefusalIsInTheClientsDialect(t *testing.T) {
 				v := h.send(path, body)
 				if v.status != 402 || !strings.Contains(v.body, want) || !strings.Contains(v.body, "few/money") {
 					t.Errorf("%d %s, want %s", v.status, v.body, want)
+				}
+			})
+		})
+	}
+}
+
+func TestARequestThatSaysNotHowLongItsAnswerMayBeIsToldSo(t *testing.T) {
+	t.Parallel()
+	const models = `
+  sim/bare: {targets: [alpha, beta], prices: {input: 1, output: 4}}
+`
+	for _, tt := range []struct {
+		name, budget, path, body string
+		status                   int
+		says, param              string
+	}{
+		{"tokens", "tokens: 4000, per: day", "/v1/chat/completions", `{"model":"sim/bare","messages":[]}`, 400, "allows at all. The answer counts with 4096 output tokens, for the request does not limit it; send max_tokens.", "max_tokens"},
+		{"output", "output_tokens: 4000, per: day", "/v1/messages", `{"model":"sim/bare","messages":[]}`, 400, "send max_tokens.", ""},
+		{"money", "money: 0.01, per: day", "/v1/responses", `{"model":"sim/bare","input":"a"}`, 402, "send max_output_tokens.", ""},
+		{"Gemini's", "output_tokens: 4000, per: day", "/v1beta/models/sim%2Fbare:generateContent", `{"contents":[]}`, 400, "send generationConfig.maxOutputTokens.", ""},
+		{"a prompt that is too long by itself", "tokens: 10, per: day", "/v1/chat/completions", `{"model":"sim/bare","messages":[]}`, 400, "allows at all.\"", ""},
+		{"input", "input_tokens: 10, per: day", "/v1/chat/completions", `{"model":"sim/bare","messages":[]}`, 400, "allows at all.\"", ""},
+		{"an answer that is limited", "money: 0.01, per: day", "/v1/chat/completions", `{"model":"sim/bare","max_tokens":100000,"messages":[]}`, 402, "allows at all. Send a smaller max_tokens.", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := newPremises(t, "open: true"+shopModels+models+"budgets: [{name: few, "+tt.budget+"}]\n").open(t)
+				<-time.After(time.Second)
+				v := h.send(tt.path, tt.body)
+				if v.status != tt.status || !strings.Contains(v.body, tt.says) || !strings.Contains(v.body, tt.param) {
+					t.Errorf("%d %s", v.status, v.body)
 				}
 			})
 		})
@@ -218,7 +250,7 @@ func TestWhileTheStoreIsAwayOnlyWhatIsAllowedGoesOn(t *testing.T) {
 				h.edge(ended(last.id, 100))
 			}
 		}
-		if went != 3 || last.status != 429 || !strings.Contains(last.body, "can't be checked at the moment") || last.headers["retry-after"] != "1" {
+		if went != 3 || last.status != 503 || !strings.Contains(last.body, "can't be checked at the moment") || last.headers["retry-after"] != "1" {
 			t.Errorf("%d went on, then %d %s", went, last.status, last.body)
 		}
 		h.line.Partition(false)

@@ -66,6 +66,9 @@ func (s *Service) router(st stream) error {
 	if e == healthz || e == readyz {
 		return r.health(e)
 	}
+	if !r.view.known { // nor who is suspended, nor what anybody may spend
+		return r.refuse(&llm.Problem{Kind: llm.Overloaded, RetryAfter: time.Second, Message: "The gateway does not know its keys and budgets yet; try again in a moment."})
+	}
 	if p := r.authenticate(); p != nil {
 		return r.refuse(p)
 	}
@@ -140,9 +143,6 @@ func (r *routing) exchange(bodiless bool) error {
 // register opens the exchange: what it may cost is set aside, and attempts find
 // it.
 func (r *routing) register(x *exchange) *llm.Problem {
-	if !r.s.knows() {
-		return &llm.Problem{Kind: llm.Overloaded, RetryAfter: time.Second, Message: "The gateway does not know its keys and budgets yet; try again in a moment."}
-	}
 	if p := r.reserve(r.st.Context(), x); p != nil {
 		return p
 	}

@@ -79,6 +79,9 @@ type keeping struct {
 
 // NewServer makes a server that decides by a first catalog.
 func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
+	if err := ownState(&c); err != nil {
+		return nil, err
+	}
 	m, err := meter.New(c.Metrics, first)
 	if err != nil {
 		return nil, err
@@ -97,7 +100,6 @@ func NewServer(c ServerConfig, first *catalog.Catalog) (*Server, error) {
 		Logger: c.Logger, Meter: m, MaxExchanges: first.Limits.Exchanges, MaxHeld: held, Media: fetch.New(c.Fetch),
 		Books: s.accounts.books, Silence: c.Silence, Now: c.Now,
 	})
-	s.loaded = s.accounts.directory.Loaded
 	s.accounts.books.regional.onChange(s.relimit)
 	m.Watch(s.Open)
 	m.WatchRecords(s.accounts.books.Records.Stats)
@@ -156,6 +158,7 @@ func (s *Server) Use(c *catalog.Catalog) error {
 	}
 	s.fresh <- keeping{creds, tokens}
 	s.meter.UseCatalog(c)
+	s.accounts.inUse.Store(c) // before what the directory has is looked at: a name that is given later is refused
 	s.UseCatalog(c, creds, tokens)
 	if s.config.XDS == "" {
 		s.UseOrder(chain.CatalogOrder(c))

@@ -62,15 +62,15 @@ type Service struct {
 	silence time.Duration
 	waiting waiting
 	// lingering are exchanges whose answer is on its way out of Envoy.
-	lingering waiting
-	reached   reached
-	// loaded tells whether keys and budgets of the store are known; nil: there is
-	// none.
-	loaded  func() bool
-	asking  chan struct{} // has room for the questions about records at a time
-	view    atomic.Pointer[view]
-	node    atomic.Pointer[string]
-	sources sources
+	lingering  waiting
+	reached    reached
+	complaints complaints
+	jam        jam
+	draining   atomic.Bool
+	asking     chan struct{} // has room for the questions about records at a time
+	view       atomic.Pointer[view]
+	node       atomic.Pointer[string]
+	sources    sources
 }
 
 // New makes a service that is not ready until it has a view.
@@ -96,15 +96,20 @@ func (s *Service) Unready() string {
 		return "no catalog"
 	case !v.ready:
 		return "no routes received from xds"
-	case !s.knows():
+	case !v.known:
 		return "the store of keys and budgets has not been read"
-	default:
+	case s.draining.Load():
+		return "draining"
+	case s.books == nil:
 		return ""
+	default:
+		return s.jam.why(s.now(), s.log, s.books.Journal.Room)
 	}
 }
 
-// knows tells whether all keys and budgets there are are known.
-func (s *Service) knows() bool { return s.loaded == nil || s.loaded() }
+// Drain makes the service unready, so that nobody sends it new requests. It goes
+// on to serve those that come.
+func (s *Service) Drain() { s.draining.Store(true) }
 
 // Open returns how many exchanges are open and how many bytes of bodies they
 // hold.
@@ -188,7 +193,7 @@ func (s *Service) committed(a *attempt) {
 	if a.number > 1 {
 		s.meter.FailedOver()
 	}
-	s.meter.Committed(a.target.Provider.Name, s.now().Sub(a.started))
+	s.meter.FirstContent(a.target.Provider.Name, s.now().Sub(a.started))
 }
 
 // ServerOptions are what the gRPC server of a Service needs: our codec, and

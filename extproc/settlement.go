@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
+	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
@@ -101,6 +102,7 @@ func (s *Service) hear(e *logEntry, edge bool, now time.Time) {
 	switch {
 	case x == nil:
 	case !edge:
+		s.heardOfEnd(x, provider, e)
 		s.conclude(x)
 	case e.kind == logDownstreamPeriodic:
 		x.touch(now)
@@ -128,10 +130,11 @@ func (s *Service) end(x *exchange, e *logEntry, now time.Time) {
 		x.mu.Unlock()
 		return
 	}
-	x.spend.end = ending{at: now, took: e.took, status: e.status, attempts: e.attempts, bytes: e.bytes, aborted: e.aborted}
-	// Usage still comes of a stream that was left to Envoy, unless its client
-	// left, too: its attempt listener logs it by itself.
-	waits := x.served == meter.Leave && e.status < 400 && !e.aborted
+	x.spend.end = endingOf(e, now)
+	// Usage still comes of a stream that was left to Envoy, and why of one that
+	// broke off, unless its client left, too: its attempt listener logs it by itself.
+	broke := x.served == meter.Translate && e.broke() != chain.None
+	waits := (x.served == meter.Leave || broke) && e.status < 400 && !e.aborted
 	last := max(e.attempts, 1)
 	for n := 1; n <= last; n++ {
 		if n < last || !waits {
@@ -144,7 +147,6 @@ func (s *Service) end(x *exchange, e *logEntry, now time.Time) {
 		s.reached.forget(x.chain.Targets[0].Provider.Name)
 	}
 	s.table.commit(x)
-	s.meter.Ended(meter.End{Surface: x.asked.endpoint.String(), Lane: x.lane(), Status: e.status, Took: now.Sub(x.started)})
 	if !s.conclude(x) {
 		s.waiting.add(x.id, now.Add(grace))
 	}
@@ -161,9 +163,7 @@ func (s *Service) conclude(x *exchange) bool {
 	whole := !end.at.IsZero() && x.spend.tally.Ended(max(end.attempts, 1))
 	x.mu.Unlock()
 	if whole {
-		// Settled first: what comes meanwhile finds it in the table, or corrigible.
-		s.settle(x, false)
-		s.table.remove(x.id)
+		s.finish(x, false)
 	}
 	return whole
 }
@@ -172,7 +172,7 @@ func (s *Service) conclude(x *exchange) bool {
 func (s *Service) late(id exchangeID, provider string, e *logEntry) {
 	if s.books != nil {
 		if x := s.books.corrigible.get(id); x != nil {
-			if s.logged(x, provider, e) && e.aborted { // no more will come
+			if s.logged(x, provider, e) && !e.whole() { // no more will come
 				s.correct(x)
 			}
 			return
@@ -212,10 +212,8 @@ func (s *Service) Sweep(ctx context.Context) {
 // settleDue settles the exchanges that have ended and whose grace is over.
 func (s *Service) settleDue(now time.Time) {
 	for _, id := range s.waiting.due(now) {
-		// Accounted first: what comes meanwhile finds it here, or corrigible.
 		if x := s.table.get(id); x != nil {
-			s.settle(x, false)
-			s.table.remove(id)
+			s.finish(x, false)
 		}
 	}
 }
@@ -223,13 +221,13 @@ func (s *Service) settleDue(now time.Time) {
 func (s *Service) sweep(now time.Time) {
 	s.settleDue(now)
 	s.letGoDue(now)
+	s.complainAgain(now)
 	lost := s.table.stale(now.Add(-s.silence))
 	if len(lost) == 0 {
 		return
 	}
 	for _, x := range lost {
-		s.settle(x, true)
-		s.table.remove(x.id)
+		s.finish(x, true)
 	}
 	s.meter.Lost(len(lost))
 	s.log.Warn("exchanges ended without an access log", "count", len(lost))

@@ -1,11 +1,9 @@
 package extproc
 
 import (
-	"strings"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
-	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect/table"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
 	"github.com/dragoman-gateway/dragoman/extproc/meter"
@@ -25,6 +23,8 @@ type spending struct {
 	slot     journal.Slot
 	tally    settlement.Tally
 	end      ending
+	broke    breach
+	passed   chain.Failure // the client's own problem, with a reason if there is one
 	finish   llm.FinishReason
 	first    time.Duration   // to the first content event
 	began    []time.Duration // of attempts, by number, since the request's arrival
@@ -36,10 +36,13 @@ type spending struct {
 type ending struct {
 	at       time.Time // zero: it has not come
 	took     time.Duration
+	answered time.Duration // the last attempt, up to the answer's last byte
+	provider string        // asked last, "" = none
 	status   int
 	attempts int
 	bytes    int64
-	aborted  bool // the client left
+	broke    chain.Reason // why the answer broke off, as far as the edge can tell
+	aborted  bool         // the client left
 }
 
 // reports counts what is known of an attempt; n is its number.
@@ -51,7 +54,7 @@ func (s *Service) reports(x *exchange, n int, t *chain.Target, r settlement.Repo
 	whole := x.spend.tally.Add(n, billed(t), r)
 	late := whole && x.spend.settled
 	x.mu.Unlock()
-	if whole {
+	if whole || r.Ended && !r.Whole { // what was said of an answer that broke off counts, too
 		s.used(t.Provider.Name, r.Usage)
 	}
 	if late {
@@ -76,6 +79,7 @@ func (e *exchange) attempts(number int, now time.Time) {
 		e.spend.began = append(e.spend.began, 0)
 	}
 	e.spend.began[number-1] = now.Sub(e.started)
+	e.spend.passed = chain.Failure{} // of an attempt that was not the last
 	e.mu.Unlock()
 }
 
@@ -100,10 +104,8 @@ func (s *Service) logged(x *exchange, provider string, e *logEntry) (found bool)
 		s.used(provider, u)
 		return false
 	}
-	x.finished(finishOf(codec, string(e.finish)))
-	// A whole answer ends with its usage; of one whose client left, the guard
-	// has at most what its beginning said.
-	s.reports(x, n, &t, settlement.Report{Usage: u, Whole: !e.aborted, Answered: true, Bytes: e.bytes})
+	x.finished(codec.Finish(string(e.finish)))
+	s.reports(x, n, &t, settlement.Report{Usage: u, Whole: e.whole(), Answered: true, Bytes: e.bytes, Ended: e.broke() != chain.None})
 	return true
 }
 
@@ -122,18 +124,6 @@ func (e *exchange) tried(n int, provider, model string) (chain.Target, bool) {
 	return chain.Target{Model: m, Target: found}, ok
 }
 
-// finishOf is why an answer ended, by the provider's word.
-func finishOf(c *dialect.Codec, word string) llm.FinishReason {
-	reason, known := c.Finishes[word]
-	if !known {
-		reason, known = c.Finishes[strings.ToLower(word)]
-	}
-	if !known && word != "" {
-		return llm.FinishOther
-	}
-	return reason
-}
-
 // finished notes why the answer ended, unless that is known.
 func (e *exchange) finished(reason llm.FinishReason) {
 	e.mu.Lock()
@@ -143,16 +133,19 @@ func (e *exchange) finished(reason llm.FinishReason) {
 	e.mu.Unlock()
 }
 
-// guess is what an attempt used that nobody counted: the input as it was
-// estimated, and as much output as its bytes make.
+// guess is what an attempt used whose answer did not end with its usage: the
+// input that the provider said, else the estimated one; and the output that it
+// said or, if that is more, what the bytes make that passed to the client or came
+// of the provider.
 func (s *Service) guess(x *exchange) settlement.Guess {
 	shape := settlement.Shape{Dialect: x.codec.Name, Stream: x.envelope.Stream}
-	return func(_ *settlement.Target, said llm.Usage, bytes int64) llm.Usage {
+	return func(said llm.Usage, r *settlement.Report) llm.Usage {
 		if !said.Input.Set() {
 			said.Input = llm.Some(llm.Tokens(x.spend.estimate[quota.Input]))
 		}
 		if x.asked.endpoint != embeddings && !x.asked.endpoint.counts() {
-			said.Output = llm.Some(max(said.Output.Or(0), s.books.ratios.Output(shape, bytes)))
+			heard := settlement.Shape{Dialect: r.Heard.Dialect, Stream: shape.Stream}
+			said.Output = llm.Some(max(said.Output.Or(0), s.books.ratios.Output(shape, r.Bytes), s.books.ratios.Output(heard, r.Heard.Bytes)))
 		}
 		return said
 	}
@@ -163,8 +156,11 @@ func (s *Service) learn(x *exchange, lines []settlement.Line) {
 	if len(lines) != 1 || lines[0].Estimated || !lines[0].Usage.Known() || x.spend.end.aborted {
 		return
 	}
-	u := &lines[0].Usage
+	u, heard := &lines[0].Usage, &lines[0].Heard
 	s.books.ratios.Learn(settlement.Shape{Dialect: x.codec.Name, Stream: x.envelope.Stream}, x.spend.end.bytes, u.Output.Or(0))
+	if heard.Dialect != x.codec.Name {
+		s.books.ratios.Learn(settlement.Shape{Dialect: heard.Dialect, Stream: x.envelope.Stream}, heard.Bytes, u.Output.Or(0))
+	}
 	s.books.Estimator.Learn(x.started, &x.spend.prompt, x.spend.charged)
 }
 

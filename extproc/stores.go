@@ -77,7 +77,7 @@ func OpenStores(ctx context.Context, c *catalog.Catalog, at StorePlaces) (s *Sto
 	if c.Store.Postgres == (catalog.Reference{}) {
 		g, err := generationsqlite.Open(ctx, file)
 		if err != nil {
-			return s, err
+			return s, Damaged(file, err)
 		}
 		s.Generations, s.closers = g, append(s.closers, g)
 		return s, nil
@@ -105,14 +105,16 @@ func (s *Stores) Close() error {
 }
 
 func (s *Stores) openFiles(ctx context.Context, state string) error {
-	d, err := directorysqlite.Open(ctx, filepath.Join(state, DatabaseFile), directorysqlite.Options{})
+	file := filepath.Join(state, DatabaseFile)
+	d, err := directorysqlite.Open(ctx, file, directorysqlite.Options{})
 	if err != nil {
-		return err
+		return Damaged(file, err)
 	}
 	s.Directory, s.closers = d, append(s.closers, d)
-	q, err := quotasqlite.Open(filepath.Join(state, QuotaFile), quotasqlite.Options{})
+	file = filepath.Join(state, QuotaFile)
+	q, err := quotasqlite.Open(file, quotasqlite.Options{})
 	if err != nil {
-		return err
+		return Damaged(file, err)
 	}
 	s.Quota, s.closers = q, append(s.closers, q)
 	return nil
@@ -159,8 +161,9 @@ func (s *Stores) openQuota(ctx context.Context, r *catalog.Redis, at StorePlaces
 // commands that manage them beside a gateway.
 func OpenDirectoryStore(ctx context.Context, c *catalog.Catalog, at StorePlaces) (directory.Store, io.Closer, error) {
 	if c.Store.Redis == nil {
-		d, err := directorysqlite.Open(ctx, filepath.Join(at.State, DatabaseFile), directorysqlite.Options{})
-		return d, d, err
+		file := filepath.Join(at.State, DatabaseFile)
+		d, err := directorysqlite.Open(ctx, file, directorysqlite.Options{})
+		return d, d, Damaged(file, err)
 	}
 	client, err := RedisClient(ctx, c.Store.Redis, at.Env)
 	if err != nil {
@@ -201,6 +204,7 @@ func RedisClient(ctx context.Context, r *catalog.Redis, env credential.Env) (gor
 		return nil, err
 	}
 	u := o.Universal()
+	// What is sent again may have been done: a directory's writes tell by their ID.
 	u.DialTimeout, u.ReadTimeout, u.MaxRetries = dialTime, readTime, 1
 	return goredis.NewUniversalClient(u), nil
 }

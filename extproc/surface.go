@@ -87,27 +87,29 @@ func (a *asked) codec() *dialect.Codec { return table.Codec(a.dialect) }
 
 // paths are matched exactly, after Envoy has resolved dot segments.
 var paths = map[string]endpoint{
-	"/healthz":                  healthz,
-	"/readyz":                   readyz,
-	"/v1/chat/completions":      chatCompletions,
-	"/v1/responses":             responses,
-	"/v1/messages":              messages,
-	"/v1/messages/count_tokens": countMessages,
-	"/v1/embeddings":            embeddings,
-	"/v1/models":                listModels,
-	"/v1beta/models":            listModels,
-	"/v1/completions":           legacyPath,
-	"/v1/edits":                 legacyPath,
-	"/v1/engines":               legacyPath,
-	"/v1/complete":              legacyPath,
-	"/v1/moderations":           laterPath,
-	"/v1/batches":               laterPath,
-	"/v1/files":                 laterPath,
-	"/v1/realtime":              laterPath,
-	"/v1/rerank":                laterPath,
-	"/v1/credits":               credits,
-	"/v1/generation":            oneGeneration,
-	"/v1/report":                report,
+	"/healthz":                   healthz,
+	"/readyz":                    readyz,
+	"/v1/chat/completions":       chatCompletions,
+	"/v1/responses":              responses,
+	"/v1/messages":               messages,
+	"/v1/messages/count_tokens":  countMessages,
+	"/v1/embeddings":             embeddings,
+	"/v1/models":                 listModels,
+	"/v1beta/models":             listModels,
+	"/v1/completions":            legacyPath,
+	"/v1/edits":                  legacyPath,
+	"/v1/engines":                legacyPath,
+	"/v1/complete":               legacyPath,
+	"/v1/responses/input_tokens": laterPath,
+	"/v1/responses/compact":      laterPath,
+	"/v1/moderations":            laterPath,
+	"/v1/batches":                laterPath,
+	"/v1/files":                  laterPath,
+	"/v1/realtime":               laterPath,
+	"/v1/rerank":                 laterPath,
+	"/v1/credits":                credits,
+	"/v1/generation":             oneGeneration,
+	"/v1/report":                 report,
 }
 
 // trees are path prefixes, looked at in order.
@@ -171,6 +173,9 @@ func pathOf(path []byte) asked {
 	if e, ok := paths[string(path)]; ok {
 		return asked{endpoint: e}
 	}
+	if served(path) != "" {
+		return asked{}
+	}
 	for _, t := range trees {
 		rest, ok := bytes.CutPrefix(path, []byte(t.prefix))
 		if !ok {
@@ -193,6 +198,19 @@ func pathOf(path []byte) asked {
 		return a
 	}
 	return asked{}
+}
+
+// served is the path that is served without the slash at the end of this one, ""
+// if there is none.
+func served(path []byte) string {
+	bare := bytes.TrimRight(path, "/")
+	if len(bare) == len(path) {
+		return ""
+	}
+	if e, ok := paths[string(bare)]; !ok || e >= laterPath {
+		return ""
+	}
+	return string(bare)
 }
 
 // hasPair tells whether a query has exactly this name=value.
@@ -219,6 +237,10 @@ func (e endpoint) refuse(path []byte) *llm.Problem {
 	p := &llm.Problem{
 		Kind: llm.NotFound, Code: "unknown_url",
 		Message: "Unknown path " + string(path) + ". This gateway serves " + servedPaths + ".",
+	}
+	if bare := served(path); e == unknownPath && bare != "" {
+		p.Message = "Unknown path " + string(path) + ". Leave out the slash at its end: " + bare + "."
+		return p
 	}
 	switch e {
 	case laterPath:

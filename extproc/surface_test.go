@@ -17,7 +17,12 @@ func TestPathsAskForWhatTheySay(t *testing.T) {
 	}{
 		{"/v1/chat/completions", asked{endpoint: chatCompletions, dialect: llm.OpenAI}},
 		{"/v1/chat/completions?beta=true", asked{endpoint: chatCompletions, dialect: llm.OpenAI}},
-		{"/v1/chat/completions/", asked{endpoint: statePath, dialect: llm.OpenAI}},
+		{"/v1/chat/completions/", asked{dialect: llm.OpenAI}},
+		{"/v1/messages/", asked{dialect: llm.Anthropic}},
+		{"/v1/chat/completions/chatcmpl-1", asked{endpoint: statePath, dialect: llm.OpenAI}},
+		{"/v1/batches/", asked{endpoint: laterPath, dialect: llm.OpenAI}},
+		{"/v1/responses/input_tokens", asked{endpoint: laterPath, dialect: llm.OpenAI}},
+		{"/v1/responses/compact", asked{endpoint: laterPath, dialect: llm.OpenAI}},
 		{"/V1/chat/completions", asked{dialect: llm.OpenAI}},
 		{"/v1/chat/completionsx", asked{dialect: llm.OpenAI}},
 		{"//v1/chat/completions", asked{dialect: llm.OpenAI}},
@@ -94,7 +99,7 @@ func TestRequestsAreJudgedBeforeTheirBody(t *testing.T) {
 		{"a vendor's JSON", head{method: []byte("POST"), contentType: []byte("application/vnd.x+json")}, llm.NumKinds},
 		{"GET", head{method: []byte("GET")}, llm.MethodNotAllowed},
 		{"a form", head{method: []byte("POST"), contentType: []byte("multipart/form-data")}, llm.UnsupportedMedia},
-		{"an upgrade", head{method: []byte("POST"), upgrade: []byte("websocket")}, llm.Forbidden},
+		{"an upgrade", head{method: []byte("POST"), upgrade: []byte("websocket")}, llm.NotImplemented},
 		{"gzip", head{method: []byte("POST"), contentEncoding: []byte("gzip")}, llm.UnsupportedMedia},
 		{"a length over the limit", head{method: []byte("POST"), contentLength: 11}, llm.TooLarge},
 	}
@@ -116,6 +121,22 @@ func TestAnUnknownPathIsNamedWithoutItsQuery(t *testing.T) {
 		if p := asked.endpoint.refuse([]byte(path)); strings.Contains(p.Message, "secret") || !strings.Contains(p.Message, strings.TrimSuffix(path, "?key=secret")) {
 			t.Errorf("%s: %s", path, p.Message)
 		}
+	}
+}
+
+func TestASlashAtTheEndIsNamedAsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/v1/chat/completions/?key=secret": "Unknown path /v1/chat/completions/. Leave out the slash at its end: /v1/chat/completions.",
+		"/v1/models//":                     "Unknown path /v1/models//. Leave out the slash at its end: /v1/models.",
+	} {
+		asked := surfaceOf([]byte(path))
+		if p := asked.endpoint.refuse([]byte(path)); p.Message != want || p.Kind != llm.NotFound {
+			t.Errorf("%s: %v %s", path, p.Kind, p.Message)
+		}
+	}
+	if p := unknownPath.refuse([]byte("/v1/nothing/")); !strings.Contains(p.Message, "This gateway serves POST /v1/chat/completions") {
+		t.Error(p.Message)
 	}
 }
 

@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
@@ -20,7 +21,8 @@ type sources struct {
 	order       chain.Order
 	directory   *directory.Snapshot
 	members     members // of catalog and directory
-	ways        ways    // of catalog and order
+	shadowed    []string
+	ways        ways // of catalog and order
 }
 
 // UseCatalog makes new requests decide by this catalog, these credentials and
@@ -60,8 +62,21 @@ func (s *Service) UseOrder(o chain.Order) {
 func (s *Service) admit() {
 	if src := &s.sources; src.catalog != nil {
 		src.members = membersOf(src.catalog, src.directory)
+		s.tellShadowed()
 	}
 	s.limit()
+}
+
+// tellShadowed logs the names that catalog and directory both have, whenever
+// they change. Verbs refuse them: they come of a catalog that has changed since.
+// Caller must hold sources.mu.
+func (s *Service) tellShadowed() {
+	src := &s.sources
+	now := shadowed(src.catalog, src.directory)
+	if len(now) > 0 && !slices.Equal(now, src.shadowed) {
+		s.log.Error("the catalog has names that the store has, too: a budget of the store's does not count then, of tenants both hold, of keys both are let in", "names", now)
+	}
+	src.shadowed = now
 }
 
 // relimit hands the limits to the ledger as they are adjusted now.
@@ -92,5 +107,8 @@ func (s *Service) refresh() {
 	if src.catalog == nil {
 		return
 	}
-	s.view.Store(&view{catalog: src.catalog, members: src.members, ways: src.ways, tokens: src.tokens, credentials: src.credentials})
+	s.view.Store(&view{
+		catalog: src.catalog, members: src.members, known: src.directory == nil || src.directory.Loaded(),
+		ways: src.ways, tokens: src.tokens, credentials: src.credentials,
+	})
 }

@@ -16,6 +16,7 @@ import (
 type view struct {
 	catalog *catalog.Catalog
 	members
+	known bool // the members are all there are: the store has been read
 	ways
 	tokens      *oidc.Verifier // of issuers; nil = none is trusted
 	credentials *credential.Set

@@ -1,11 +1,13 @@
 package extproc
 
 import (
+	"bytes"
 	"net/http"
 
 	"github.com/dragoman-gateway/dragoman/extproc/chain"
 	"github.com/dragoman-gateway/dragoman/extproc/dialect"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
+	"github.com/dragoman-gateway/dragoman/extproc/scan"
 )
 
 // action is what becomes of a held answer.
@@ -30,6 +32,10 @@ type ruling struct {
 	// where only the guard sees its end.
 	usage  *llm.Usage
 	finish llm.FinishReason
+	// broke is why an answer broke off that is committed, None if it did not;
+	// partial: usage is not what the provider said at the end.
+	broke   chain.Reason
+	partial bool
 }
 
 func failed(p *llm.Problem) ruling {
@@ -53,11 +59,17 @@ var (
 // dialect.
 type leaveWatch struct {
 	probe dialect.Probe
+	codec *dialect.Codec
 	size  int
+	// said is what the beginning says of usage: should the stream break off, it is
+	// all there is. head is that beginning, if it came in pieces.
+	said *llm.Usage
+	head []byte
 }
 
 func (w *leaveWatch) feed(chunk []byte, end bool) ruling {
 	w.size += len(chunk)
+	w.count(chunk)
 	seen, p := w.probe.Feed(chunk)
 	if seen == dialect.Prelude && end {
 		seen, p = w.probe.Close()
@@ -76,6 +88,42 @@ func (w *leaveWatch) feed(chunk []byte, end bool) ruling {
 	}
 }
 
+// headLimit is how much of a beginning in pieces is looked at for usage.
+const headLimit = 8 << 10
+
+// count looks for usage in a beginning that goes on with chunk.
+func (w *leaveWatch) count(chunk []byte) {
+	name := counted[w.codec.Name]
+	if name == nil || w.said != nil || len(w.head) > headLimit {
+		return
+	}
+	if len(w.head) > 0 {
+		w.head = append(w.head, chunk...)
+		chunk = w.head
+	}
+	if w.said = usageIn(w.codec, name, chunk); w.said == nil && len(w.head) == 0 {
+		w.head = append(w.head, chunk...)
+	}
+}
+
+// counted are the members in which the first events of some dialects' streams
+// count the input.
+var counted = map[llm.Dialect][]byte{llm.Anthropic: []byte(`"usage":`), llm.Gemini: []byte(`"usageMetadata":`)}
+
+// usageIn is what part of a stream says of usage, nil if nothing.
+func usageIn(c *dialect.Codec, name, text []byte) *llm.Usage {
+	at := bytes.LastIndex(text, name)
+	if at < 0 {
+		return nil
+	}
+	w := scan.Over(text[at+len(name):])
+	raw := w.Value()
+	if raw == nil {
+		return nil
+	}
+	return c.DecodeUsage(raw)
+}
+
 // translateWatch turns a stream into the client's dialect, event by event.
 type translateWatch struct {
 	reader    dialect.Reader
@@ -87,11 +135,13 @@ type translateWatch struct {
 	committed bool
 	usage     llm.Usage
 	finish    llm.FinishReason
+	broke     chain.Reason
 }
 
 func (w *translateWatch) feed(chunk []byte, end bool) ruling {
 	w.size += len(chunk)
 	w.events = w.reader.Feed(w.events[:0], chunk)
+	fed := len(w.events)
 	if end {
 		w.events = w.reader.Close(w.events)
 	}
@@ -109,8 +159,13 @@ func (w *translateWatch) feed(chunk []byte, end bool) ruling {
 		if ev.Usage != nil {
 			w.usage.Merge(*ev.Usage)
 		}
-		if ev.Kind == llm.Finish {
+		switch {
+		case ev.Kind == llm.Finish:
 			w.finish = ev.Reason
+		case ev.Kind == llm.Failed && i < fed:
+			w.broke = chain.BrokenError
+		case ev.Kind == llm.Failed:
+			w.broke = chain.BrokenEnd
 		}
 		from := len(out)
 		if out = w.writer.Write(out, *ev); ev.Kind == llm.Failed {
@@ -125,9 +180,9 @@ func (w *translateWatch) feed(chunk []byte, end bool) ruling {
 		return ruling{}
 	}
 	w.out = nil
-	r := ruling{do: replaceIt, out: out, last: end}
+	r := ruling{do: replaceIt, out: out, last: end, broke: w.broke}
 	if end {
-		r.usage, r.finish = &w.usage, w.finish
+		r.usage, r.finish, r.partial = &w.usage, w.finish, w.broke != chain.None
 	}
 	return r
 }
@@ -150,7 +205,7 @@ type answerWatch struct {
 
 func (w *answerWatch) feed(chunk []byte, end bool) ruling {
 	if len(w.buf)+len(chunk) > maxAnswer {
-		return ruling{do: breakOff}
+		return ruling{do: breakOff, broke: chain.BrokenError}
 	}
 	w.buf = append(w.buf, chunk...)
 	switch {
@@ -185,7 +240,7 @@ func (w *answerWatch) whole() ruling {
 	}
 	switch {
 	case p != nil && w.committed:
-		return ruling{do: breakOff}
+		return ruling{do: breakOff, broke: chain.BrokenError}
 	case p != nil:
 		r := failed(p)
 		r.outcome.Empty = len(w.buf) == 0
@@ -197,7 +252,7 @@ func (w *answerWatch) whole() ruling {
 		events = append(events, llm.Event{Kind: llm.UsageUpdate, Usage: usage})
 	}
 	if !w.translate {
-		return ruling{do: leaveIt, usage: usage}
+		return ruling{do: leaveIt, usage: usage, finish: w.codec.FinishOf(w.buf)}
 	}
 	return ruling{do: replaceIt, out: w.client.EncodeAnswer(nil, events, w.reply), last: true, usage: usage, finish: finishIn(events)}
 }

@@ -27,10 +27,16 @@ func defaultSocket(s streams, part string) string {
 	dir := "/run/dragoman"
 	if runtime, ok := s.env("XDG_RUNTIME_DIR"); ok && runtime != "" {
 		dir = filepath.Join(runtime, "dragoman")
-	} else if uid := os.Getuid(); uid != 0 {
-		dir = filepath.Join(os.TempDir(), "dragoman-"+strconv.Itoa(uid))
+	} else if os.Getuid() != 0 {
+		dir = temporarySockets()
 	}
 	return "unix:" + filepath.Join(dir, part+".sock")
+}
+
+// temporarySockets is the default for users without a directory of their own for
+// such. Anybody can have made it before.
+func temporarySockets() string {
+	return filepath.Join(os.TempDir(), "dragoman-"+strconv.Itoa(os.Getuid()))
 }
 
 // place is an address to listen on and the flag that changes it.
@@ -104,6 +110,9 @@ func listenUnix(path string) (net.Listener, error) {
 // privateDir makes the directory of a socket. One in which anybody may replace
 // the socket by theirs is refused.
 func privateDir(dir string) error {
+	if dir == temporarySockets() {
+		return ownDir(dir)
+	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
@@ -114,11 +123,44 @@ func privateDir(dir string) error {
 	if info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
 		return fmt.Errorf("everybody may write to %s", dir)
 	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if ok && owner.Uid != 0 && int(owner.Uid) != os.Getuid() {
+	if uid, known := owner(info); known && uid != 0 && uid != os.Getuid() {
 		return fmt.Errorf("%s belongs to somebody else", dir)
 	}
 	return nil
+}
+
+// ownDir makes a directory where everybody may. One that is not this user's
+// alone to write to is refused, and a link, which may lead anywhere tomorrow.
+func ownDir(dir string) error {
+	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	var wrong string
+	switch uid, known := owner(info); {
+	case info.Mode().Type() == fs.ModeSymlink:
+		wrong = "is a symbolic link"
+	case !info.IsDir():
+		wrong = "is no directory"
+	case known && uid != os.Getuid():
+		wrong = "belongs to somebody else"
+	case info.Mode().Perm()&0o022 != 0:
+		wrong = "is one that others may write to"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s %s; remove it, or set XDG_RUNTIME_DIR to a directory of your own", dir, wrong)
+}
+
+func owner(info fs.FileInfo) (uid int, known bool) {
+	stat, known := info.Sys().(*syscall.Stat_t)
+	if !known {
+		return 0, false
+	}
+	return int(stat.Uid), true
 }
 
 // endpoint turns an address of listen into Envoy's view of it.

@@ -68,13 +68,13 @@ func (d *depending) all() (list []dependency) {
 		}})
 	}
 	if d.catalog.Generations.OTLPHeaders != (catalog.Reference{}) {
-		list = append(list, dependency{field: "generations", local: func(ctx context.Context) error {
+		list = append(list, dependency{field: "generations.otlp_headers", local: func(ctx context.Context) error {
 			_, err := extproc.OTLPHeaders(ctx, d.catalog, d.env)
 			return err
 		}})
 	}
 	for _, i := range d.catalog.Issuers {
-		list = append(list, dependency{"issuers." + i.Name, func(context.Context) error {
+		list = append(list, dependency{issuerField + i.Name, func(context.Context) error {
 			_, err := oidc.New(oidc.Config{Issuers: []catalog.Issuer{i}})
 			return err
 		}, func(ctx context.Context) (string, error) { return askIssuer(ctx, i) }})
@@ -98,19 +98,20 @@ func (d *depending) secrets() []secret {
 }
 
 // check reports what cannot work at all, without asking anybody.
-func (d *depending) check(ctx context.Context, s streams) error {
-	var failed bool
+func (d *depending) check(ctx context.Context, checked *catalog.Checked) {
 	for _, one := range d.all() {
+		field := one.field
+		if name, ok := strings.CutPrefix(field, issuerField); ok {
+			field = checked.IssuerField(name)
+		}
 		if err := one.local(ctx); err != nil {
-			failed = true
-			fmt.Fprintf(s.err, "%s: %v\n", one.field, err)
+			checked.Fault(field, errors.New(strings.TrimPrefix(err.Error(), field+": ")))
 		}
 	}
-	if failed {
-		return errReported
-	}
-	return nil
 }
+
+// issuerField begins the names of issuers in what check says of them.
+const issuerField = "issuers."
 
 // ask asks all servers at once and reports in the catalog's order.
 func (d *depending) ask(ctx context.Context, s streams) error {

@@ -22,14 +22,14 @@ func TestCheckTellsWhichStoresSecretsAndIssuersCannotBeUsed(t *testing.T) {
 	p := newPlace(t, "SECRET="+secret, "MASTER="+base64.StdEncoding.EncodeToString(make([]byte, 32)))
 	p.file(t, "no.pem", secret)
 	for _, c := range []struct{ name, section, want string }{
-		{"a Redis's authorities", "store: {redis: {addresses: [127.0.0.1], tls: true, ca: no.pem}}", "^store.redis: .*no.pem holds none"},
-		{"another region's", "store: {redis: {addresses: [127.0.0.1], region: eu, regions: {us: {addresses: [127.0.0.1], tls: true, ca: gone.pem}}}}", "^store.redis.regions.us: .*no such file"},
-		{"a database that is no URL", "store: {postgres: env:SECRET}", "^store.postgres: .*not a PostgreSQL URL such as postgres://"},
-		{"a short master key", "secrets: {key: env:SECRET}", "^secrets.key: .*must be 32 bytes .* openssl rand -base64 32"},
-		{"a short former master key", "secrets: {key: env:MASTER, former: ['env:MASTER', 'env:SECRET']}", `^secrets.former\[1\]: .*must be 32 bytes`},
-		{"a master key in no file", "secrets: {key: 'file:gone'}", "^secrets.key: file:.*gone"},
-		{"a webhook's secret in no file", "quota: {webhook: 'https://hooks.example.com/a', webhook_secret: 'file:gone'}", "^quota.webhook_secret: file:.*gone"},
-		{"an issuer's authorities", "issuers: [{name: ci, issuer: 'https://ci.example', audience: [d], ca: no.pem}]", "^issuers.ci: .*no.pem"},
+		{"a Redis's authorities", "store: {redis: {addresses: [127.0.0.1], tls: true, ca: no.pem}}", "^dragoman.yaml:4:56: store.redis.ca: .*no.pem holds no certificate"},
+		{"another region's", "store: {redis: {addresses: [127.0.0.1], region: eu, regions: {us: {addresses: [127.0.0.1], tls: true, ca: gone.pem}}}}", "^dragoman.yaml:4:107: store.redis.regions.us.ca: .*gone.pem cannot be read: no such file"},
+		{"a database that is no URL", "store: {postgres: env:SECRET}", "^dragoman.yaml:4:19: store.postgres: .*not a PostgreSQL URL such as postgres://"},
+		{"a short master key", "secrets: {key: env:SECRET}", "^dragoman.yaml:4:16: secrets.key: .*must be 32 bytes .* openssl rand -base64 32"},
+		{"a short former master key", "secrets: {key: env:MASTER, former: ['env:MASTER', 'env:SECRET']}", `^dragoman.yaml:4:51: secrets.former\[1\]: .*must be 32 bytes`},
+		{"a master key in no file", "secrets: {key: 'file:gone'}", "^dragoman.yaml:4:16: secrets.key: file:.*gone cannot be read: no such file"},
+		{"a webhook's secret in no file", "quota: {webhook: 'https://hooks.example.com/a', webhook_secret: 'file:gone'}", "^dragoman.yaml:4:65: quota.webhook_secret: file:.*gone"},
+		{"an issuer's authorities", "issuers: [{name: ci, issuer: 'https://ci.example', audience: [d], ca: no.pem}]", `^dragoman.yaml:4:71: issuers\[0\].ca: .*no.pem`},
 		{"good ones, which nobody is asked for", "store: {redis: {addresses: ['127.0.0.1:1'], password: env:SECRET}}\nsecrets: {key: env:MASTER}\n" +
 			"issuers: [{name: ci, issuer: 'http://127.0.0.1:1/ci', audience: [d]}]\nbudgets: [{name: b, per: day, money: 1}]", "is good: 1 model from 1 provider, 0 keys, 1 budget, 1 issuer"},
 	} {
@@ -37,6 +37,9 @@ func TestCheckTellsWhichStoresSecretsAndIssuersCannotBeUsed(t *testing.T) {
 		out, errs, status := p.do(t, "check")
 		if good := strings.HasPrefix(c.name, "good"); (status == 0) != good || !regexp.MustCompile("(?m)"+c.want).MatchString(out+errs) {
 			t.Errorf("%s: status %d, no %q in\n%s%s", c.name, status, c.want, out, errs)
+		}
+		if !strings.HasPrefix(c.name, "good") && !strings.Contains(errs, "\n1 error in dragoman.yaml") {
+			t.Errorf("%s: it is not counted, once:\n%s", c.name, errs)
 		}
 		if strings.Contains(out+errs, secret) {
 			t.Errorf("%s: a secret is printed:\n%s%s", c.name, out, errs)

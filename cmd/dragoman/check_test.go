@@ -24,10 +24,34 @@ func TestCheckReportsEveryErrorAtOnce(t *testing.T) {
 		{"good without keys", openai, nil, 0, []string{"every request would be refused", "dragoman keys create"}},
 		{
 			"bad", "open: true\nlisten: {port: 99999}\nproviders: {openia: {}}\n", nil, 1,
-			[]string{"dragoman.yaml:2:16: listen.port: ", "dragoman.yaml:3:13: providers.openia.dialect: ", "4 errors in dragoman.yaml"},
+			[]string{"dragoman.yaml:2:16: listen.port: ", "dragoman.yaml:3:13: providers.openia.preset: ", "did you mean openai?", "2 errors in dragoman.yaml"},
 		},
 		{"a variable that is not set", "open: true\nproviders: {groq: {}}\n", nil, 1, []string{"GROQ_API_KEY", "1 error in"}},
 		{"a variable that nobody asks for", "open: true\nproviders: {groq: {}}\n", []string{"--without-env"}, 0, []string{"is good"}},
+		{
+			"files that are not there", "listen: {tls: {cert: no.crt, key: no.key}}\nproviders:\n  openai: {credential: 'file:/nowhere/key', ca: no.pem}\n  vertex: {region: global, project: p, credential: 'gcp:no.json'}\n" +
+				"generations: {jsonl: nowhere/records.jsonl}\nsecrets: {key: 'file:no.master'}\n", nil, 1,
+			[]string{
+				"dragoman.yaml:1:22: listen.tls.cert: ", "no.crt cannot be read: no such file or directory; name a file", "dragoman.yaml:1:35: listen.tls.key: ",
+				"dragoman.yaml:3:24: providers.openai.credential: file:/nowhere/key cannot be read: no such file or directory; set it right",
+				"dragoman.yaml:3:49: providers.openai.ca: ", "dragoman.yaml:4:52: providers.vertex.credential: ", "no.json", "dragoman.yaml:5:22: generations.jsonl: the directory ",
+				"dragoman.yaml:6:16: secrets.key: file:", "no.master cannot be read", "7 errors in dragoman.yaml",
+			},
+		},
+		{
+			"what is wrong with the text and with a file", "listen: {port: 99999, tls: {cert: no.crt, key: no.key}}\n" + openai, nil, 1,
+			[]string{"dragoman.yaml:1:16: listen.port: ", "dragoman.yaml:1:35: listen.tls.cert: ", "dragoman.yaml:1:48: listen.tls.key: ", "3 errors in dragoman.yaml"},
+		},
+		{
+			"files that nobody asks for", "listen: {tls: {cert: no.crt, key: no.key}}\nproviders: {openai: {credential: 'file:/nowhere/key', ca: no.pem}}\nsecrets: {key: 'file:no.master'}\n",
+			[]string{"--without-env"},
+			0,
+			[]string{"is good"},
+		},
+		{
+			"what does nothing", "open: true\n" + openai + "timeouts: {idle: 30s}\nbudgets: [{name: b, per: day, money: 1, models: ['qq/*']}]\n", nil, 0,
+			[]string{"warning: dragoman.yaml:3:18: timeouts.idle: ", `warning: dragoman.yaml:4:50: budgets[0].models[0]: "qq/*" fits no model`, "is good: ", "1 budget, 2 warnings\n"},
+		},
 		{"no file", "", []string{"other.yaml"}, 1, []string{"other.yaml: no such file"}},
 		{"contradicting flags", openai, []string{"--live", "--without-env"}, 2, []string{"can't be used together"}},
 	} {

@@ -44,6 +44,7 @@ func (g *gateway) drain() error {
 	limit := g.changes.now().Limits.Drain
 	fmt.Fprintf(g.streams.err, "\nRequests under way have %s to end; press Ctrl-C again to stop at once.\n", limit)
 	g.ending.Store(true)
+	g.proc.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	ctx, release := hurried(ctx)

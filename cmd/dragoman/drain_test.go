@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -43,20 +44,15 @@ func TestAnOpenStreamOutlivesSIGTERMAndNewRequestsDoNot(t *testing.T) {
 	g := p.run(t)
 
 	const events = 80
-	body := fmt.Sprintf(`{"model":"sim/chat","stream":true,"messages":[{"role":"user","content":"Hello"}],"sim":{"alpha":{"events":%d,"pause":"100ms"}}}`, events)
-	rq, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/v1/chat/completions", strings.NewReader(body))
+	lines := slowStream(t, g, events)
+	// New connections may be refused already when this one asks.
+	kept, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rq.Header.Set("Content-Type", "application/json")
-	resp, err := client.Do(rq)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // only read
-	lines := bufio.NewScanner(resp.Body)
-	if !lines.Scan() {
-		t.Fatalf("no stream: %v", lines.Err())
+	defer kept.Close() //nolint:errcheck // nothing follows
+	if a := readyOver(t, kept); a.status != http.StatusOK {
+		t.Errorf("the edge's /readyz: %v", a)
 	}
 
 	began := time.Now()
@@ -72,6 +68,10 @@ func TestAnOpenStreamOutlivesSIGTERMAndNewRequestsDoNot(t *testing.T) {
 		}
 		return nil
 	})
+
+	if a := readyOver(t, kept); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "draining") {
+		t.Errorf("the edge's /readyz while draining: %v", a)
+	}
 
 	var last string
 	got := 0
@@ -92,6 +92,46 @@ func TestAnOpenStreamOutlivesSIGTERMAndNewRequestsDoNot(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	t.Logf("the stream ran on for %s after SIGTERM; all ended after %s of 12 s", streamed.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+}
+
+// slowStream opens a stream with an event every tenth of a second, and reads its
+// first line.
+func slowStream(t *testing.T, g *running, events int) *bufio.Scanner {
+	t.Helper()
+	body := fmt.Sprintf(`{"model":"sim/chat","stream":true,"messages":[{"role":"user","content":"Hello"}],"sim":{"alpha":{"events":%d,"pause":"100ms"}}}`, events)
+	rq, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/v1/chat/completions", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rq.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(rq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() }) // it was only read
+	lines := bufio.NewScanner(resp.Body)
+	if !lines.Scan() {
+		t.Fatalf("no stream: %v", lines.Err())
+	}
+	return lines
+}
+
+// readyOver asks for /readyz over a connection that is there.
+func readyOver(t *testing.T, c net.Conn) answer {
+	t.Helper()
+	if _, err := c.Write([]byte("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
 }
 
 // awaitRefusal polls until nobody listens at the address.

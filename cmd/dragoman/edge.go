@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -54,6 +59,34 @@ func freePort(address string) (uint16, error) {
 	}
 	ap, err := netip.ParseAddrPort(l.Addr().String())
 	return ap.Port(), errors.Join(err, l.Close())
+}
+
+// answerTime is how long the edge may take to say that it lives.
+const answerTime = 2 * time.Second
+
+// answers asks the edge whether it lives: Envoy listens, and ext_proc is behind
+// it. Its certificate is for clients to check, by a name that only they know.
+func answers(ctx context.Context, l catalog.Listen) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	url := "http://" + reachable(l) + "/healthz"
+	transport := &http.Transport{DisableKeepAlives: true}
+	if l.TLS != nil {
+		url = "https" + strings.TrimPrefix(url, "http")
+		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // nothing is told to the edge
+	}
+	rq, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := transport.RoundTrip(rq)
+	if err != nil {
+		return fmt.Errorf("it does not answer on %s: %w", reachable(l), err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("on %s it answers /healthz with %d", reachable(l), answer.StatusCode)
+	}
+	return errors.Join(err, answer.Body.Close())
 }
 
 // reachable is where a client on this machine finds the edge.

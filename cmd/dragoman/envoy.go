@@ -22,13 +22,13 @@ type envoyCommand struct {
 type partsFlags struct {
 	Extproc string `help:"Where ext_proc listens: unix:PATH or host:port." default:"${extproc_socket}"`
 	Xds     string `help:"Where xds listens: unix:PATH or host:port." default:"${xds_socket}"`
-	NodeID  string `help:"Envoy's node id." default:"dragoman" placeholder:"ID"`
+	NodeID  string `help:"Envoy's node id." default:"dragoman"`
 }
 
 // processFlags are for a whole configuration.
 type processFlags struct {
 	Admin string `help:"Envoy's own admin page, IP:port." default:"127.0.0.1:9901"`
-	Heap  uint64 `help:"Heap in bytes above which Envoy sheds load; 0 is no limit." default:"0" placeholder:"BYTES"`
+	Heap  uint64 `help:"Heap in bytes above which Envoy sheds load; 0 is no limit." default:"0"`
 }
 
 func (f *partsFlags) config(p processFlags) (c bootstrapConfig, err error) {
@@ -59,7 +59,7 @@ func (c *bootstrapCommand) Run(s streams) error {
 
 type staticCommand struct {
 	Extproc string `help:"Where ext_proc listens: unix:PATH or host:port." default:"${extproc_socket}"`
-	NodeID  string `help:"Envoy's node id." default:"dragoman" placeholder:"ID"`
+	NodeID  string `help:"Envoy's node id." default:"dragoman"`
 	processFlags
 	Catalog string `help:"The catalog file." default:"dragoman.yaml" env:"DRAGOMAN_CATALOG"`
 }
@@ -164,6 +164,7 @@ type bootstrapConfig struct {
 	admin        netip.AddrPort
 	node         string
 	heap         uint64
+	drainWord    string // "" lets nobody drain
 }
 
 func (c *bootstrapConfig) spec() (resource.Bootstrap, error) {
@@ -172,7 +173,7 @@ func (c *bootstrapConfig) spec() (resource.Bootstrap, error) {
 		return resource.Bootstrap{}, err
 	}
 	x, err := endpoint(c.xds, "--xds")
-	return resource.Bootstrap{NodeID: c.node, Admin: c.admin, ExtProc: e, XDS: x, HeapLimit: c.heap}, err
+	return resource.Bootstrap{NodeID: c.node, Admin: c.admin, ExtProc: e, XDS: x, HeapLimit: c.heap, DrainWord: c.drainWord}, err
 }
 
 // bootstrap is Envoy's configuration as YAML.

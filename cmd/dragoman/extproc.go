@@ -43,16 +43,21 @@ func (c *extprocCommand) start(ctx context.Context, parts *errgroup.Group, in su
 		return err
 	}
 	parts.Go(func() error { feed.stop(); return nil })
+	entry := &gate{log: in.log, files: catalog.Files{Own: true}, lasting: ofExtProc}
+	if err := entry.begin(feed.first); err != nil {
+		return err
+	}
 	metrics := registry()
 	extproc.Tune()
 	server, err := extproc.NewServer(extproc.ServerConfig{Logger: in.log, Metrics: metrics, Env: in.streams.env, XDS: c.order(), State: c.State, Version: version()}, feed.first)
 	if err != nil {
-		return stateInUse(err)
+		return aboutState(err)
 	}
 	if c.State == "" && len(feed.first.Budgets) > 0 {
 		in.log.Warn("without --state, what is not settled when this process is killed is lost", "budgets", len(feed.first.Budgets))
 	}
-	changes.begin(feed.first, server.Use)
+	entry.use = server.Use
+	changes.begin(feed.first, entry.pass)
 	el, err := listen(place{c.Listen, "--listen"})
 	if err != nil {
 		return err

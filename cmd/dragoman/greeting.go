@@ -28,6 +28,7 @@ func (g *gateway) greet() {
 	default:
 		fmt.Fprintf(&b, "  catalog  none: providers switched on by their keys: %s\n", strings.Join(g.from.enabled, ", "))
 	}
+	g.greetHalfway(&b)
 	g.greetSpend(&b)
 	g.greetKey(&b)
 	auth := ""
@@ -41,6 +42,16 @@ func (g *gateway) greet() {
 	}
 	b.WriteString("\nPress Ctrl-C to stop.\n")
 	fmt.Fprint(g.streams.out, b.String())
+}
+
+// greetHalfway says which keys of the environment switch on nothing.
+func (g *gateway) greetHalfway(b *strings.Builder) {
+	if g.from.path != "" {
+		return
+	}
+	for _, one := range catalog.HalfwayEnabled(g.streams.env) {
+		fmt.Fprintf(b, "           %s is off: $%s is set, but not $%s\n", one.Provider, one.Key, strings.Join(one.Missing, " and $"))
+	}
 }
 
 // greetSpend says where spend is recorded, and what bounds it.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,7 +28,7 @@ type keysCreateCommand struct {
 	Tenant      string   `help:"The tenant that it belongs to." placeholder:"NAME"`
 	Tag         []string `help:"A tag of all its requests; may be repeated." placeholder:"TAG"`
 	Model       []string `help:"A model that it may use, * stands for any text; may be repeated. Without it: all." placeholder:"GLOB"`
-	Expires     string   `help:"When it ends: a day (2027-01-31), a time (2027-01-31T08:00:00Z) or in how long (720h)." placeholder:"WHEN"`
+	Expires     string   `help:"When it ends: a day (2027-01-31), a time (2027-01-31T08:00:00Z) or in how long (30d, 720h)." placeholder:"WHEN"`
 	Budget      string   `help:"What it may use: an amount per minute, hour, day, week, month or total." placeholder:"$20/month"`
 	State       string   `help:"Keep the key in this state directory's store, which a gateway that runs there follows." placeholder:"DIR" env:"DRAGOMAN_STATE"`
 	Catalog     string   `help:"Keep the key in the store that this catalog names (store.redis)." placeholder:"FILE" env:"DRAGOMAN_CATALOG"`
@@ -45,7 +47,7 @@ func (c *keysCreateCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
-	where := keyStore{state: c.State, catalog: c.Catalog}
+	where := keyStore{state: c.State, catalog: c.Catalog, makes: true}
 	if !c.CatalogLine {
 		if err := where.read(s); err != nil {
 			return err
@@ -69,17 +71,47 @@ func (c *keysCreateCommand) create(ctx context.Context, s streams, d *directory.
 	if old, err := d.FindKey(ctx, p.key.Name); err == nil && old.Name == p.key.Name && old.Revoked.IsZero() {
 		return fmt.Errorf("there is a key %s already; rotate it, or revoke it first", old.Name)
 	}
+	undo := func() error { return nil }
 	if p.budget != nil {
-		if _, err := d.PutBudget(ctx, by, *p.budget); err != nil {
+		made, err := putBudget(ctx, d, *p.budget)
+		if err != nil {
 			return err
 		}
+		undo = func() error { return forgetBudget(ctx, d, made) }
 	}
 	k, secret, err := d.CreateKey(ctx, by, p.key)
 	if err != nil {
-		return err
+		return errors.Join(err, undo())
 	}
 	_, err = fmt.Fprint(s.out, shownOnce("The key "+k.Name+" ("+k.ID+")", secret), sentAs)
 	return err
+}
+
+// putBudget makes a key's budget. One that is there stays as it is: it is left
+// alone if it says the same, of which it gives nil, and else it is an error.
+func putBudget(ctx context.Context, d *directory.Directory, b catalog.Budget) (made *directory.Budget, err error) {
+	made, err = d.PutBudget(ctx, directory.By{Who: keysWho, Expect: directory.Seen(0)}, b)
+	if !errors.Is(err, directory.ErrExists) {
+		return made, err
+	}
+	old, findErr := d.FindBudget(ctx, b.Name)
+	switch {
+	case errors.Is(findErr, directory.ErrNotFound):
+		return nil, err // the catalog has it
+	case findErr != nil:
+		return nil, findErr
+	case bytes.Equal(old.JSON(), b.JSON()):
+		return nil, nil //nolint:nilnil // nothing is made
+	}
+	return nil, fmt.Errorf("there is a budget %s already, which is not overwritten: %s\nleave --budget out to keep it, or change it by the admin API, at budgets/%s", b.Name, old.JSON(), b.Name)
+}
+
+// forgetBudget takes back what putBudget made, unless somebody has changed it.
+func forgetBudget(ctx context.Context, d *directory.Directory, made *directory.Budget) error {
+	if made == nil {
+		return nil
+	}
+	return d.DeleteBudget(ctx, directory.By{Who: keysWho, Expect: directory.Seen(made.Version)}, made.Name)
 }
 
 // shownOnce is the only text that ever holds a key's secret.
@@ -126,7 +158,7 @@ func ending(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if in, err := time.ParseDuration(text); err == nil && in > 0 {
+	if in, err := inDays(text); err == nil && in > 0 {
 		return now.Add(in).UTC().Truncate(time.Second), nil
 	}
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
@@ -137,7 +169,7 @@ func ending(text string, now time.Time) (time.Time, error) {
 			return at.UTC(), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("--expires %q is no time; write 2027-01-31, 2027-01-31T08:00:00Z or a duration such as 720h", text)
+	return time.Time{}, fmt.Errorf("--expires %q is no time; write 2027-01-31, 2027-01-31T08:00:00Z or a duration such as 30d or 720h", text)
 }
 
 // keyBudget reads an amount per period: $20/month, 2M tokens/day, 100

@@ -46,22 +46,24 @@ type keyRow struct {
 
 // Run lists the keys, the ended ones too.
 func (c *keysListCommand) Run(ctx context.Context, s streams) error {
-	return c.with(ctx, s, func(d *directory.Directory) error {
+	rows := []keyRow{}
+	err := c.with(ctx, s, func(d *directory.Directory) error {
 		keys, err := d.ListKeys(ctx, "", 0)
-		if err != nil {
-			return err
-		}
-		rows := make([]keyRow, len(keys))
 		for i := range keys {
-			rows[i] = keyRowOf(&keys[i], time.Now())
+			rows = append(rows, keyRowOf(&keys[i], time.Now()))
 		}
-		if c.JSON {
-			e := json.NewEncoder(s.out)
-			e.SetIndent("", "  ")
-			return e.Encode(rows)
-		}
-		return printRows(s, rows)
+		return err
 	})
+	var none *noStoreError
+	if nobody := c.State == "" && errors.As(err, &none); err != nil && !nobody {
+		return err
+	}
+	if c.JSON {
+		e := json.NewEncoder(s.out)
+		e.SetIndent("", "  ")
+		return e.Encode(rows)
+	}
+	return printRows(s, rows)
 }
 
 func keyRowOf(k *directory.Key, now time.Time) keyRow {
@@ -133,15 +135,15 @@ func (c *keysRevokeCommand) Run(ctx context.Context, s streams) error {
 }
 
 type keysRotateCommand struct {
-	Key   string        `arg:"" help:"The key's id or name."`
-	Grace time.Duration `help:"How long the former secret stays good, 2160h at most; 0s ends it at once." default:"24h"`
+	Key   string `arg:"" help:"The key's id or name."`
+	Grace span   `help:"How long the former secret stays good (24h, 7d), 90d at most; 0s ends it at once." default:"24h"`
 	keyPlace
 }
 
 // Run gives a key a new secret.
 func (c *keysRotateCommand) Run(ctx context.Context, s streams) error {
 	return c.with(ctx, s, func(d *directory.Directory) error {
-		k, secret, err := d.RotateKey(ctx, directory.By{Who: keysWho}, directory.Rotation{Key: c.Key, Grace: c.Grace})
+		k, secret, err := d.RotateKey(ctx, directory.By{Who: keysWho}, directory.Rotation{Key: c.Key, Grace: time.Duration(c.Grace)})
 		if err != nil {
 			return orOfTheCatalog(err)
 		}

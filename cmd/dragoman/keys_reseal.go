@@ -10,7 +10,7 @@ import (
 )
 
 type keysResealCommand struct {
-	Catalog string `help:"The catalog: secrets.key is the new master key, secrets.former has the old ones." placeholder:"FILE" default:"dragoman.yaml" env:"DRAGOMAN_CATALOG"`
+	Catalog string `help:"The catalog: secrets.key is the new master key, secrets.former has the old ones." default:"dragoman.yaml" env:"DRAGOMAN_CATALOG"`
 	State   string `help:"The state directory whose store has them, unless the catalog names a Redis. Without it: dragoman in $$XDG_STATE_HOME, ~/.local/state by default." placeholder:"DIR" env:"DRAGOMAN_STATE"`
 }
 

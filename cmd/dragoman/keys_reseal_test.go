@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,7 +17,8 @@ import (
 // masters are the environment's master keys.
 var masters = map[string]string{"OLD": strings.Repeat("0a", 32), "NEW": strings.Repeat("0b", 32), "OTHER": strings.Repeat("0c", 32)}
 
-// ownKeys works on a state directory's provider keys with some of masters.
+// ownKeys works on a state directory's provider keys with some of masters. It
+// makes the directory's store.
 func ownKeys(t *testing.T, state string, names ...string) *directory.Directory {
 	t.Helper()
 	var keys []credential.Secret
@@ -25,6 +27,9 @@ func ownKeys(t *testing.T, state string, names ...string) *directory.Directory {
 	}
 	ring, err := directory.NewKeyring(keys[0], keys[1:]...)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(state, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	store, err := sqlite.Open(t.Context(), filepath.Join(state, extproc.DatabaseFile), sqlite.Options{})
@@ -55,6 +60,7 @@ func TestProviderKeysAreSealedWithANewMasterKey(t *testing.T) {
 		}
 		return said.String(), failed.String(), status
 	}
+	ownKeys(t, state, "OLD")
 	if out, errs, status := reseal("secrets: {key: env:NEW}\n"); status != 0 || !strings.HasPrefix(out, "No tenant has") {
 		t.Errorf("of an empty store: %d\n%s%s", status, out, errs)
 	}

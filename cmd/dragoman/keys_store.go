@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc"
@@ -23,6 +26,7 @@ const (
 // directory.
 type keyStore struct {
 	state, catalog string // as given, "" = not
+	makes          bool   // a store where there is none
 	served         *catalog.Catalog
 	masters        *directory.Keyring // nil = own credentials stay closed
 }
@@ -61,7 +65,7 @@ func (k *keyStore) with(ctx context.Context, s streams, do func(*directory.Direc
 		Logger: slog.New(slog.DiscardHandler), // what it would log is the gateway's to say
 	}
 	if k.served != nil {
-		config.Reserved = extproc.Reserved(k.served)
+		config.Reserved = extproc.Reserved(func() *catalog.Catalog { return k.served })
 	}
 	d, err := directory.Open(ctx, config)
 	if err != nil {
@@ -73,11 +77,37 @@ func (k *keyStore) with(ctx context.Context, s streams, do func(*directory.Direc
 func (k *keyStore) open(ctx context.Context, s streams) (directory.Store, io.Closer, error) {
 	served, at := k.served, extproc.StorePlaces{Env: s.env}
 	if k.redis() == nil {
-		dir, err := stateDir(k.state, s)
+		dir, err := k.dir(s)
 		if err != nil {
 			return nil, nil, err
 		}
 		served, at.State = &catalog.Catalog{}, dir
 	}
 	return extproc.OpenDirectoryStore(ctx, served, at)
+}
+
+// dir is the state directory. A name with a slip must not become a store in which
+// nothing is found.
+func (k *keyStore) dir(s streams) (string, error) {
+	if k.makes {
+		return stateDir(k.state, s)
+	}
+	dir, err := existingState(k.state, s)
+	if errors.Is(err, fs.ErrNotExist) && k.state == "" {
+		err = &noStoreError{dir}
+	}
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(filepath.Join(dir, extproc.DatabaseFile)); errors.Is(err, fs.ErrNotExist) {
+		return "", &noStoreError{dir}
+	}
+	return dir, nil
+}
+
+// noStoreError says that a state directory has no store.
+type noStoreError struct{ dir string }
+
+func (e *noStoreError) Error() string {
+	return "there is no store in " + e.dir + ", which has no " + extproc.DatabaseFile + "; dragoman run shows which directory it uses"
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dragoman-gateway/dragoman/extproc/directory"
 	"github.com/dragoman-gateway/dragoman/extproc/storetest/redistest"
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
 )
@@ -41,6 +42,42 @@ func TestKeysOfAStateDirectoryAreMadeListedRotatedAndRevoked(t *testing.T) {
 	}
 	if out := p.must(t, "keys", "list"); !strings.Contains(out, "no keys") {
 		t.Errorf("the default state directory has keys:\n%s", out)
+	}
+}
+
+func TestAStateDirectoryThatIsNotThereIsNotMade(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.file(t, "empty/other", "x")
+	p.file(t, "dragoman.yaml", dependent+"secrets: {key: 'file:master'}\n")
+	p.file(t, "master", strings.Repeat("0a", 32))
+	for _, command := range []string{"keys list", "keys revoke web", "keys rotate web", "keys reseal"} {
+		for dir, want := range map[string]string{
+			"mistyped":    "the state directory: stat mistyped: no such file or directory; dragoman run shows which one it uses",
+			"empty":       "there is no store in empty, which has no dragoman.db; dragoman run shows",
+			"empty/other": "it is no directory; dragoman run shows",
+		} {
+			_, errs, status := p.do(t, append(strings.Fields(command), "--state", dir)...)
+			if status != 1 || !strings.Contains(errs, want) {
+				t.Errorf("%s --state %s: status %d\n%s", command, dir, status, errs)
+			}
+		}
+	}
+	for _, made := range []string{"mistyped", "empty/dragoman.db"} {
+		if _, err := os.Stat(filepath.Join(p.dir, made)); err == nil {
+			t.Errorf("%s is made", made)
+		}
+	}
+	if out := p.must(t, "keys", "create", "web", "--state", "new", "--expires", "30d"); !aSecret.MatchString(out) {
+		t.Error(out)
+	}
+	if out := p.must(t, "keys", "rotate", "web", "--state", "new", "--grace", "7d"); !strings.Contains(out, "The former one is good until "+time.Now().UTC().AddDate(0, 0, 7).Format("2006-01-02")) {
+		t.Error(out)
+	}
+	for grace, want := range map[string]string{"1000d": "must be from 0s to 2160h", "soon": "--grace: write how long, such as 24h or 7d"} {
+		if _, errs, status := p.do(t, "keys", "rotate", "web", "--state", "new", "--grace", grace); status == 0 || !strings.Contains(errs, want) {
+			t.Errorf("--grace %s: status %d\n%s", grace, status, errs)
+		}
 	}
 }
 
@@ -102,6 +139,41 @@ func keysLife(t *testing.T, p at, store ...string) {
 	}
 	if _, errs, status := p.do(t, append([]string{"keys", "revoke", first}, store...)...); status != 1 || strings.Contains(errs, first) || !strings.Contains(errs, "not known") {
 		t.Errorf("revoking by the secret: %d %s", status, errs)
+	}
+}
+
+func TestABudgetThatIsThereIsNotOverwrittenByAKeys(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	state := filepath.Join(p.dir, "kept")
+	d := ownKeys(t, state, "OLD")
+	by := directory.By{Who: "test"}
+	budget := catalog.Budget{Name: "key-ci", Tenants: []string{"acme"}, Per: "day", Limits: []catalog.BudgetLimit{{Unit: catalog.UnitRequests, Amount: 7}}}
+	if _, err := d.PutBudget(t.Context(), by, budget); err != nil {
+		t.Fatal(err)
+	}
+	_, errs, status := p.do(t, "keys", "create", "ci", "--state", state, "--budget", "$20/month")
+	if status != 1 || !strings.Contains(errs, "there is a budget key-ci already, which is not overwritten") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	now, err := d.ListBudgets(t.Context(), "", 0)
+	if err != nil || len(now) != 1 || len(now[0].Limits) != 1 || now[0].Limits[0].Amount != 7 {
+		t.Errorf("%+v, %v", now, err)
+	}
+	if keys, err := d.ListKeys(t.Context(), "", 0); err != nil || len(keys) != 0 {
+		t.Errorf("a key is made without its budget: %+v, %v", keys, err)
+	}
+	// One that says the same may be that of the key before.
+	for range 2 {
+		p.must(t, "keys", "create", "again", "--state", state, "--budget", "$20/month")
+		p.must(t, "keys", "revoke", "again", "--state", state)
+	}
+	file := p.file(t, "dragoman.yaml", fmt.Sprintf("open: true\nproviders: {openai: {base_url: 'http://127.0.0.1:9/v1'}}\nkeys: [{name: fixed, hash: 'sha256:%064x'}]\n", 1))
+	if _, errs, status := p.do(t, "keys", "create", "fixed", "--state", state, "--catalog", file, "--budget", "$20/month"); status != 1 || !strings.Contains(errs, "stands in the catalog") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	if now, err := d.ListBudgets(t.Context(), "", 0); err != nil || len(now) != 2 {
+		t.Errorf("the budget of a key that was refused stays: %+v, %v", now, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -21,8 +22,11 @@ func managed(server *extproc.Server, served func() *catalog.Catalog, log *slog.L
 
 // adminSecret is the token of the environment, else the state directory's.
 func adminSecret(state string, in surroundings) (token credential.Secret, fromEnv bool, err error) {
-	if token, ok := in.streams.env(adminToken); ok && token != "" {
-		return credential.NewSecret(token), true, nil
+	if value, ok := in.streams.env(adminToken); ok && value != "" {
+		if token, err = admin.ParseToken(value); err != nil {
+			err = fmt.Errorf("$%s: %w; openssl rand -hex 16 gives one", adminToken, err)
+		}
+		return token, true, err
 	}
 	if state == "" {
 		return credential.Secret{}, false, nil

@@ -57,7 +57,7 @@ func listenAdmin(at adminPlace, in surroundings, c admin.Config) (*adminListener
 	if err != nil {
 		return nil, err
 	}
-	c.Token, c.Loopback = token, isLoopback(l.Addr().String())
+	c.Token, c.Loopback, c.Logger = token, isLoopback(l.Addr().String()), in.log
 	if !c.Loopback && !token.Set() {
 		in.log.Warn("/metrics is closed: it is not on loopback, and no token is set", "address", l.Addr(), "variable", adminToken)
 	}

@@ -159,7 +159,7 @@ func TestEveryCommandHelps(t *testing.T) {
 
 func TestMetricsOffLoopbackWantTheToken(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t, adminToken+"=the-token")
+	p := newPlace(t, adminToken+"=the-token-of-this-test")
 	p.file(t, "dragoman.yaml", printedCatalog)
 	x := p.start(t, "xds", "--admin", "0.0.0.0:0")
 	_, port, _ := strings.Cut(x.says(`admin +http://(\S+)`)[1], "]:")
@@ -167,12 +167,26 @@ func TestMetricsOffLoopbackWantTheToken(t *testing.T) {
 		port = strings.TrimPrefix(x.says(`admin +http://(\S+)`)[1], "0.0.0.0:")
 	}
 	base := "http://127.0.0.1:" + port
-	for token, want := range map[string]int{"": 401, "wrong": 401, "the-token": 200} {
+	for token, want := range map[string]int{"": 401, "wrong": 401, "the-token-of-this-test": 200} {
 		if a := mustAsk(t, http.MethodGet, base+"/metrics", "", "Authorization", "Bearer "+token); a.status != want {
 			t.Errorf("with token %q: %v", token, a)
 		}
 	}
 	if a := mustAsk(t, http.MethodGet, base+"/readyz", ""); a.status != http.StatusOK {
 		t.Errorf("readiness is for everybody: %v", a)
+	}
+	x.says("level=WARN.*without its token.* path=/metrics")
+}
+
+func TestATokenOfTheEnvironmentThatIsSoonGuessedIsRefused(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, adminToken+"=hunter2")
+	p.file(t, "dragoman.yaml", printedCatalog)
+	p.file(t, "roots.pem", newAuthority(t).pem())
+	for _, command := range []string{"xds", "extproc", "run"} {
+		_, errs, status := p.do(t, command, "--admin", "127.0.0.1:0")
+		if status == 0 || !strings.Contains(errs, "$"+adminToken+": it has fewer than 16 characters") || strings.Contains(errs, "hunter2") {
+			t.Errorf("%s: %d\n%s", command, status, errs)
+		}
 	}
 }

@@ -80,3 +80,27 @@ func TestExtProcAndXDSFollowAnEditedCatalog(t *testing.T) {
 		return nil
 	})
 }
+
+// The file's bytes do not change when what was missing comes: a key that the
+// new catalog no longer has must go nonetheless.
+func TestACatalogWhoseCredentialIsMissingIsInUseOnceItIsThere(t *testing.T) {
+	t.Parallel()
+	fleet := newFleet(t, simulator.Config{Name: "alpha"}, simulator.Config{Name: "beta", Key: "beta-key"})
+	p := newPlace(t)
+	head := "open: true\nlisten: {port: 0}\n"
+	alpha := "providers: {alpha: {dialect: openai, base_url: '" + fleet.URL("alpha") + "'}"
+	p.file(t, "dragoman.yaml", head+alpha+"}\nmodels: {sim/one: {targets: [alpha]}}\n")
+	g := p.run(t)
+	served(t, g.url, "sim/one", "alpha")
+
+	p.file(t, "dragoman.yaml", head+alpha+", beta: {dialect: openai, base_url: '"+fleet.URL("beta")+"', credential: 'file:beta.key'}}\nmodels: {sim/one: {targets: [beta]}}\n")
+	g.says("level=ERROR.*waits.*beta.key")
+	served(t, g.url, "sim/one", "alpha")
+	g.signal(syscall.SIGHUP)
+	g.says("still waits")
+
+	p.file(t, "beta.key", "beta-key\n")
+	g.signal(syscall.SIGHUP)
+	served(t, g.url, "sim/one", "beta")
+	g.says("the changed catalog is in use")
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -80,6 +81,7 @@ type gateway struct {
 
 	edge    edge // owned by start, then guarded by changes.mu
 	first   *catalog.Catalog
+	listen  atomic.Pointer[catalog.Listen] // of the catalog in use
 	reload  func()
 	sockets string
 	state   string
@@ -120,6 +122,11 @@ func (g *gateway) start(ctx context.Context, parts *errgroup.Group) error {
 	if g.first, err = g.edge.place(feed.first); err != nil {
 		return err
 	}
+	g.listen.Store(&g.first.Listen)
+	entry := &gate{log: g.log, files: catalog.Files{Envoy: true, Own: true}, use: g.use, lasting: ofExtProc}
+	if err := entry.begin(g.first); err != nil {
+		return err
+	}
 	metrics := registry()
 	// What it publishes at the start is what was asked for.
 	if g.control, err = newXDS(slog.New(&calm{Handler: g.log.Handler(), less: true, ending: &g.ending}), metrics); err != nil {
@@ -130,7 +137,7 @@ func (g *gateway) start(ctx context.Context, parts *errgroup.Group) error {
 		Logger: g.log, Metrics: metrics, Env: g.streams.env, XDS: g.socket("xds"), State: g.state, Version: version(),
 	}, g.first)
 	if err != nil {
-		return stateInUse(err)
+		return aboutState(err)
 	}
 	var open []net.Listener
 	for _, at := range []place{{g.socket("extproc"), ""}, {g.socket("xds"), ""}} {
@@ -152,14 +159,18 @@ func (g *gateway) start(ctx context.Context, parts *errgroup.Group) error {
 	if err := g.control.Offer(g.first, resource.Options{Flush: logFlush}); err != nil {
 		return err
 	}
-	g.changes.begin(g.first, g.use)
+	g.changes.begin(g.first, entry.pass)
 	return nil
 }
 
-// stateInUse says what to do about a state directory that another has.
-func stateInUse(err error) error {
+// aboutState says what to do about a state directory that cannot be used.
+func aboutState(err error) error {
+	var damaged *journal.DamagedError
 	if used := (*journal.InUseError)(nil); errors.As(err, &used) {
 		return fmt.Errorf("%w; a second gateway needs a state directory of its own: --state", err)
+	}
+	if errors.As(err, &damaged) && damaged.Aside != "" {
+		return fmt.Errorf("%w; start again, and a new one is made: what was under way or not yet told to the store is in no budget then", err)
 	}
 	return err
 }
@@ -197,19 +208,21 @@ func (g *gateway) use(c *catalog.Catalog) error {
 	if err := g.control.Offer(c, resource.Options{Flush: logFlush}); err != nil {
 		return errors.Join(err, g.proc.Use(g.changes.current))
 	}
+	g.listen.Store(&c.Listen)
 	return nil
 }
 
 func (g *gateway) startEnvoy(ctx context.Context) error {
+	word := rand.Text()
 	boot, err := bootstrap(bootstrapConfig{
-		extproc: g.socket("extproc"), xds: g.socket("xds"), admin: netip.MustParseAddrPort("127.0.0.1:0"), node: "dragoman-run",
+		extproc: g.socket("extproc"), xds: g.socket("xds"), admin: netip.MustParseAddrPort("127.0.0.1:0"), node: "dragoman-run", drainWord: word,
 	}, nil)
 	if err != nil {
 		return err
 	}
 	g.envoy, err = process.Start(ctx, process.Config{
 		Path: g.envoyPath, Bootstrap: boot, Listen: []string{hostPort(g.first.Listen)},
-		Concurrency: g.command.Concurrency, LogLevel: g.command.EnvoyLog, Logger: g.log, Drain: g.first.Limits.Drain,
+		Concurrency: g.command.Concurrency, LogLevel: g.command.EnvoyLog, Logger: g.log, Drain: g.first.Limits.Drain, DrainWord: word,
 	})
 	if err != nil {
 		return err
@@ -226,10 +239,7 @@ func (g *gateway) awaitReady(ctx context.Context) error {
 	for {
 		why := g.unready()
 		if len(why) == 0 {
-			if g.edgeAnswers(ctx) {
-				return nil
-			}
-			why = []string{"envoy does not listen on " + reachable(g.first.Listen) + " yet"}
+			return nil
 		}
 		select {
 		case <-tick.C:
@@ -242,15 +252,6 @@ func (g *gateway) awaitReady(ctx context.Context) error {
 	}
 }
 
-func (g *gateway) edgeAnswers(ctx context.Context) bool {
-	d := net.Dialer{Timeout: time.Second}
-	c, err := d.DialContext(ctx, "tcp", reachable(g.first.Listen))
-	if err != nil {
-		return false
-	}
-	return c.Close() == nil
-}
-
 // unready says what keeps requests from being served.
 func (g *gateway) unready() []string {
 	if g.ending.Load() {
@@ -259,6 +260,12 @@ func (g *gateway) unready() []string {
 	why := unready(g.control)
 	if w := g.proc.Unready(); w != "" {
 		why = append(why, "extproc: "+w)
+	}
+	if len(why) > 0 {
+		return why
+	}
+	if err := answers(context.Background(), *g.listen.Load()); err != nil {
+		why = append(why, "envoy: "+err.Error())
 	}
 	return why
 }

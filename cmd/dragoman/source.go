@@ -142,15 +142,6 @@ func loadKeyless(path string, s streams) (*catalog.Catalog, error) {
 	return catalog.LoadKeyless(path, s.env)
 }
 
-// loadCatalog reads a file once. Without env, nobody asks whether the
-// variables it names are set.
-func loadCatalog(path string, env func(string) (string, bool)) (*catalog.Catalog, error) {
-	if err := there(path); err != nil {
-		return nil, err
-	}
-	return catalog.Load(path, env)
-}
-
 // sizes says how much a catalog serves.
 func sizes(c *catalog.Catalog) string {
 	return fmt.Sprintf("%s from %s", count(len(c.Models), "model"), count(len(c.Providers), "provider"))
@@ -163,17 +154,41 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// stateDir is where a process keeps what must outlive it.
+// statePath is where a process keeps what must outlive it.
+func statePath(flag string, s streams) (string, error) {
+	if flag != "" {
+		return flag, nil
+	}
+	if base, ok := s.env("XDG_STATE_HOME"); ok && base != "" {
+		return filepath.Join(base, "dragoman"), nil
+	}
+	if home, ok := s.env("HOME"); ok && home != "" {
+		return filepath.Join(home, ".local", "state", "dragoman"), nil
+	}
+	return "", errors.New("no state directory: HOME is not set; name one with --state")
+}
+
+// existingState is the state directory of a gateway for a command that makes none.
+func existingState(flag string, s streams) (string, error) {
+	dir, err := statePath(flag, s)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: dir, Err: errors.New("it is no directory")}
+	}
+	if err != nil {
+		return dir, fmt.Errorf("the state directory: %w; dragoman run shows which one it uses", err)
+	}
+	return dir, nil
+}
+
+// stateDir makes the state directory if it is not there.
 func stateDir(flag string, s streams) (string, error) {
-	dir := flag
-	if dir == "" {
-		if base, ok := s.env("XDG_STATE_HOME"); ok && base != "" {
-			dir = filepath.Join(base, "dragoman")
-		} else if home, ok := s.env("HOME"); ok && home != "" {
-			dir = filepath.Join(home, ".local", "state", "dragoman")
-		} else {
-			return "", errors.New("no state directory: HOME is not set; name one with --state")
-		}
+	dir, err := statePath(flag, s)
+	if err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("the state directory: %w; name another with --state", err)

@@ -19,7 +19,7 @@ import (
 
 type usageCommand struct {
 	By       string `help:"What to sum up by: ${enum}." enum:"day,hour,model,provider,key,tenant,tag,user,credential" default:"day"`
-	From     string `help:"First day (2027-01-31), time (2027-01-31T08:00:00Z) or how long ago (24h, 7d)." default:"30d" placeholder:"WHEN"`
+	From     string `help:"First day (2027-01-31), time (2027-01-31T08:00:00Z) or how long ago (24h, 7d)." default:"30d"`
 	To       string `help:"Last day, which counts whole, or the time or how long ago to end. Without it: now." placeholder:"WHEN"`
 	Key      string `help:"Only this key's." placeholder:"NAME"`
 	Tenant   string `help:"Only this tenant's." placeholder:"NAME"`
@@ -91,11 +91,20 @@ func (c *usageCommand) open(ctx context.Context, s streams) (usageStore, error) 
 			return postgres.OpenExisting(dsn.Reveal())
 		}
 	}
-	dir, err := stateDir(c.State, s)
+	find := existingState
+	if c.State == "" { // where nobody has recorded anything yet
+		find = statePath
+	}
+	dir, err := find(c.State, s)
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.OpenExisting(ctx, filepath.Join(dir, extproc.DatabaseFile))
+	file := filepath.Join(dir, extproc.DatabaseFile)
+	store, err := sqlite.OpenExisting(ctx, file)
+	if err != nil {
+		return nil, extproc.Damaged(file, err)
+	}
+	return store, nil
 }
 
 // nothing says so, in words that tell what to try.

@@ -152,6 +152,28 @@ func TestWithoutRecordsUsageSaysWhereItLooked(t *testing.T) {
 	}
 }
 
+func TestUsageMakesNoStateDirectoryAndNamesADamagedDatabase(t *testing.T) {
+	t.Parallel()
+	gone := filepath.Join(t.TempDir(), "mistyped")
+	if out, err := usageOf(t, nil, "--state", gone); err == nil || !strings.Contains(err.Error(), gone+": no such file or directory; dragoman run shows which one it uses") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(gone); err == nil {
+		t.Error("it is made")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, extproc.DatabaseFile)
+	if out, err := usageOf(t, nil, "--state", filepath.Join(dir, "."+extproc.DatabaseFile)); err == nil {
+		t.Errorf("no directory at all:\n%s", out)
+	}
+	if err := os.WriteFile(file, []byte(strings.Repeat("no database ", 500)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := usageOf(t, nil, "--state", dir); err == nil || !strings.Contains(err.Error(), file+": file is not a database (26); it is damaged: put a backup") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestTimesThatAreNoneAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -46,11 +46,17 @@ func (c *xdsCommand) start(ctx context.Context, parts *errgroup.Group, in surrou
 		return err
 	}
 	parts.Go(func() error { feed.stop(); return nil })
-	offer := func(next *catalog.Catalog) error { return control.Offer(next, resource.Options{}) }
-	if err := offer(feed.first); err != nil {
+	entry := &gate{
+		log: in.log, files: catalog.Files{Envoy: true, Elsewhere: notHere(in.log)},
+		use: func(next *catalog.Catalog) error { return control.Offer(next, resource.Options{}) },
+	}
+	if err := entry.begin(feed.first); err != nil {
 		return err
 	}
-	changes.begin(feed.first, offer)
+	if err := entry.use(feed.first); err != nil {
+		return err
+	}
+	changes.begin(feed.first, entry.pass)
 	xl, err := listen(place{c.Listen, "--listen"})
 	if err != nil {
 		return err

@@ -126,11 +126,11 @@ func TestAReplicaThatIsCutOffFromRedisHoldsUpNobodyElse(t *testing.T) {
 					others += r.answered.Load()
 				}
 			}
-			if alone.wire.held.Load() == held && !f.usedUp() {
+			if alone.wire.held.Load() == held && !f.refuses() {
 				t.Errorf("round %d: nothing was held up", round)
 			}
 			alone.wire.Cut(0)
-			if others == 0 && !f.usedUp() {
+			if others == 0 && !f.refuses() {
 				t.Errorf("round %d: one replica is cut off, and no other answers", round)
 			}
 		})

@@ -65,8 +65,9 @@ type fleet struct {
 
 	asked, answered, refused, away, failed atomic.Int64
 	faults                                 atomic.Int64 // that happened so far
-	// inARow are refusals since the last answer: the budget is used up.
+	// inARow are refusals since the last answer, which came at last.
 	inARow atomic.Int64
+	last   atomic.Pointer[time.Time]
 
 	mu sync.Mutex
 	// ids are the exchanges that were answered, and why some failed; guarded by mu.
@@ -124,7 +125,16 @@ func (f *fleet) hammer(ctx context.Context, n int, limited bool) {
 	all.Wait()
 }
 
-func (f *fleet) usedUp() bool { return f.inARow.Load() >= 200 }
+// refuses tells that for some time all were.
+func (f *fleet) refuses() bool { return f.inARow.Load() >= 200 }
+
+// usedUp tells that the budget is. At first it is all reserved, by estimates that
+// are too high; what is not used comes back with Envoy's access logs.
+func (f *fleet) usedUp() bool {
+	const logged = 2 * time.Second
+	last := f.last.Load()
+	return f.refuses() && (last == nil || time.Since(*last) > logged)
+}
 
 func (f *fleet) ask(ctx context.Context, limited bool) {
 	r := f.replicas[rand.IntN(len(f.replicas))]
@@ -145,6 +155,8 @@ func (f *fleet) ask(ctx context.Context, limited bool) {
 	case err == nil && a.Err == nil && a.Status == http.StatusOK:
 		f.answered.Add(1)
 		r.answered.Add(1)
+		now := time.Now()
+		f.last.Store(&now)
 		f.inARow.Store(0)
 		f.note(a.Header.Get("X-Dragoman-Generation"))
 	case err == nil && storeAway(a):
@@ -154,6 +166,9 @@ func (f *fleet) ask(ctx context.Context, limited bool) {
 	case err == nil && a.Status == http.StatusPaymentRequired:
 		f.refused.Add(1)
 		f.inARow.Add(1)
+		if f.refuses() {
+			<-time.After(20 * time.Millisecond) // it will not change sooner
+		}
 	case err == nil:
 		f.fail(fmt.Errorf("%d, %w", a.Status, errors.Join(a.Err, problem(a))))
 	default:
@@ -163,8 +178,7 @@ func (f *fleet) ask(ctx context.Context, limited bool) {
 
 // storeAway tells a refusal because the store could not be asked.
 func storeAway(a *Answer) bool {
-	return (a.Status == http.StatusPaymentRequired || a.Status == http.StatusTooManyRequests) &&
-		bytes.Contains(a.Body, []byte("can't be checked at the moment"))
+	return a.Status == http.StatusServiceUnavailable && bytes.Contains(a.Body, []byte("can't be checked at the moment"))
 }
 
 func (f *fleet) note(id string) {

@@ -153,6 +153,13 @@ func TestIdleStreamsAreSmall(t *testing.T) {
 	all := g.idlers(t, client, "Idle", n)
 	g.awaitIdle(t, n)
 	took := time.Since(began)
+	// Until then another target may still be tried.
+	Eventually(t, 10*time.Second, "no stream holds its request", func() error {
+		if s := stateOf(t, g); s.Held != 0 {
+			return fmt.Errorf("%d bytes are held", s.Held)
+		}
+		return nil
+	})
 	during := stateOf(t, g)
 	envoyIdle, dragomanIdle := g.sizes(t)
 	perEnvoy, perDragoman := kb(envoyIdle-envoy, n), kb(dragomanIdle-dragoman, n)

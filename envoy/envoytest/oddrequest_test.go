@@ -181,7 +181,7 @@ func TestOddHTTPGetsAnAnswer(t *testing.T) {
 		{"100 KB of headers", "GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("a", 100<<10) + "\r\n\r\n", 431},
 		{"200 headers", "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n" + strings.Repeat("X-A: 1\r\n", 200) + "\r\n", 431},
 		{"a WebSocket", "GET " + chat + " HTTP/1.1\r\nHost: localhost\r\n" + upgrade + "\r\n", 405},
-		{"a WebSocket by POST", sized(chat, "localhost", upgrade, body), 403},
+		{"a WebSocket by POST", sized(chat, "localhost", upgrade, body), 501},
 		{"a WebSocket elsewhere", "GET /v1/realtime HTTP/1.1\r\nHost: localhost\r\n" + upgrade + "\r\n", 501},
 		{"CONNECT", "CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n", 404},
 		{"another method", "BREW " + chat + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},

@@ -242,7 +242,7 @@ budgets:
 					t.Errorf("%s is %q", limit, got)
 				}
 				a = q.put(t, g, q.request(), q.key(clientKey+"-few")...)
-				if a.Status != http.StatusTooManyRequests || !strings.Contains(a.complaint(t, shapeOf(q.path("", false))).message, `Nothing is allowed by the limit "nothing/requests"`) {
+				if a.Status != http.StatusForbidden || !strings.Contains(a.complaint(t, shapeOf(q.path("", false))).message, `Nothing is allowed by the limit "nothing/requests"`) {
 					t.Error(a)
 				}
 				checkLimitHeaders(t, q.surface, a, all)

@@ -82,7 +82,7 @@ func TestRequirement9GuardsAreOnEveryShape(t *testing.T) {
 				s.refused(t, g, clientKey+"-few", http.StatusForbidden, "may not use the model")
 				s.refused(t, g, clientKey+"-asleep", http.StatusForbidden, "suspended")
 				if !strings.Contains(s.name, "count") { // vendors don't charge for that
-					s.refused(t, g, fmt.Sprint(clientKey, "tokens", i), http.StatusTooManyRequests, `"few/tokens"`)
+					s.refused(t, g, fmt.Sprint(clientKey, "tokens", i), http.StatusForbidden, `"few/tokens"`)
 					s.refused(t, g, fmt.Sprint(clientKey, "money", i), http.StatusPaymentRequired, `"broke/money"`)
 				}
 			})

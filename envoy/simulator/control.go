@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -24,6 +25,7 @@ type State struct {
 // Control serves the fleet's faults over HTTP:
 //
 //	GET    /                                       lists the providers
+//	GET    /{provider}                             tells of one
 //	POST   /{provider}?status=503&retry_after=1    sets a fault, in query form
 //	POST   /{provider}?fault=status%3D503          the same in one parameter
 //	POST   /{provider}                             the same, JSON in the body
@@ -38,11 +40,19 @@ func (f *Fleet) Control() http.Handler {
 	})
 	mux.HandleFunc("POST /{provider...}", f.inflict)
 	mux.HandleFunc("PUT /{provider...}", f.inflict)
+	mux.HandleFunc("GET /{provider...}", func(w http.ResponseWriter, r *http.Request) {
+		f.control(w, r, func(*Provider) error { return nil })
+	})
 	mux.HandleFunc("DELETE /{provider...}", func(w http.ResponseWriter, r *http.Request) {
 		f.control(w, r, func(p *Provider) error {
 			p.ClearFault()
 			return f.Start(p.Name())
 		})
+	})
+	mux.HandleFunc("/{provider...}", func(w http.ResponseWriter, _ *http.Request) {
+		const methods = "GET, POST, PUT, DELETE"
+		w.Header().Set("Allow", methods)
+		reply(w, http.StatusMethodNotAllowed, map[string]string{"error": "use one of " + methods})
 	})
 	return mux
 }
@@ -72,7 +82,10 @@ func (f *Fleet) inflict(w http.ResponseWriter, r *http.Request) {
 			return f.switchListener(p.Name(), listener, len(query))
 		}
 		s, err := scriptOf(r, query)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrUnknownField):
+			return fmt.Errorf("%w; and listener in the query, alone: up or down", err)
+		case err != nil:
 			return err
 		}
 		return p.SetFault(s)

@@ -65,7 +65,7 @@ func (p *Provider) write(s *sink, pl *plan) {
 	if pl.stream == nil {
 		s.pause = pl.pause
 		s.body(&pl.body, pl.sent)
-	} else if s.frames(pl); s.err != nil || pl.ending != endWhole {
+	} else if s.frames(pl); s.err != nil || !s.finished {
 		completion = min(completion, s.content)
 	}
 	p.recorder.prompt.Add(pl.tokens.prompt)
@@ -102,12 +102,13 @@ type sink struct {
 	pause time.Duration // between portions
 	entry *entry
 
-	content int64 // content events written
-	portion int   // bytes of the next write; 0 = no limit
-	pending []byte
-	timer   *time.Timer
-	written bool
-	err     error
+	content  int64 // content events written
+	finished bool  // the stream has come to its finish
+	portion  int   // bytes of the next write; 0 = no limit
+	pending  []byte
+	timer    *time.Timer
+	written  bool
+	err      error
 }
 
 // next chooses the size of the next portion.
@@ -134,8 +135,11 @@ func (s *sink) frames(pl *plan) {
 		if s.err != nil {
 			return
 		}
-		if f.part == PartContent {
+		switch f.part {
+		case PartContent:
 			s.content++
+		case PartFinish:
+			s.finished = true
 		}
 	}
 	s.settle()

@@ -38,12 +38,15 @@ func fieldNamed(name string) (field, bool) {
 	return fields[i], true
 }
 
+// ErrUnknownField is part of the error about a field that no script has.
+var ErrUnknownField = errors.New("unknown field")
+
 func unknownField(name string) error {
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.name
 	}
-	return fmt.Errorf("%s: unknown field, known are %s", name, strings.Join(names, ", "))
+	return fmt.Errorf("%s: %w, known are %s", name, ErrUnknownField, strings.Join(names, ", "))
 }
 
 // ParseScript reads a script from a JSON object. Unknown and repeated fields

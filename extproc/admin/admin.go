@@ -11,13 +11,15 @@
 // Refuses: request contents, secrets in answers and errors, pprof on any
 // address but loopback, pages of other sites in the operator's browser.
 //
-// Concurrency: handlers hold no state of their own.
+// Concurrency: handlers hold no state of their own but the number of requests
+// that lacked the token, which is logged once a second at most.
 package admin
 
 import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -41,10 +43,19 @@ type Config struct {
 	Extra map[string]http.Handler
 	// API is what is managed here; nil: this process manages nothing.
 	API *API
+	// Logger hears of requests that lack the token; nil: nobody does.
+	Logger *slog.Logger
+}
+
+// listener is a Config at work.
+type listener struct {
+	Config
+	refused refusals
 }
 
 // Handler serves the admin listener.
-func Handler(c Config) http.Handler {
+func Handler(config Config) http.Handler {
+	c := &listener{Config: config, refused: refusals{log: config.Logger}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]any{"status": "ok"})
@@ -71,13 +82,14 @@ func Handler(c Config) http.Handler {
 
 // guard lets requests through that carry the token, or all on loopback. A
 // browser page cannot use a loopback listener: its Host would not be one.
-func (c Config) guard(next http.Handler) http.Handler {
+func (c *listener) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c.Loopback && loopbackHost(r.Host) {
 			next.ServeHTTP(w, r)
 			return
 		}
 		if !c.carriesToken(r) {
+			c.refused.note(r)
 			answer(w, http.StatusUnauthorized, map[string]any{"error": "send the admin token as Authorization: Bearer"})
 			return
 		}
@@ -86,7 +98,7 @@ func (c Config) guard(next http.Handler) http.Handler {
 }
 
 // carriesToken compares in constant time, lengths included.
-func (c Config) carriesToken(r *http.Request) bool {
+func (c *listener) carriesToken(r *http.Request) bool {
 	given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	got, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(c.Token.Reveal()))
 	return c.Token.Set() && subtle.ConstantTimeCompare(got[:], want[:]) == 1

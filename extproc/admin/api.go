@@ -65,7 +65,7 @@ func (e *QueryError) Error() string { return e.Message }
 
 // guardAPI lets requests through that carry the token and are none of another
 // site's page.
-func (c Config) guardAPI(next http.Handler) http.Handler {
+func (c *listener) guardAPI(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case c.Loopback && !loopbackHost(r.Host):
@@ -73,6 +73,7 @@ func (c Config) guardAPI(next http.Handler) http.Handler {
 		case !ownOrigin(r.Header["Origin"]):
 			fail(w, problem{status: http.StatusForbidden, kind: forbidden, message: "pages of other sites may not use this API"})
 		case !c.carriesToken(r):
+			c.refused.note(r)
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			fail(w, problem{status: http.StatusUnauthorized, kind: unauthorized, message: "send the admin token as Authorization: Bearer"})
 		default:

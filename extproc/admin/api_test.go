@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -228,6 +229,8 @@ func TestTenantsAndBudgetsAreMadeChangedAndDeleted(t *testing.T) {
 		t.Error(diff)
 	}
 	s.want(204, "DELETE", "budgets/monthly", "")
+	s.want(409, "DELETE", "tenants/acme", "")
+	s.want(200, "PATCH", "tenants/acme", `{"suspended":false}`)
 	s.want(204, "DELETE", "tenants/acme", "")
 	s.want(404, "GET", "budgets/monthly", "")
 	s.want(404, "GET", "tenants/acme", "")
@@ -304,6 +307,73 @@ func TestACredentialIsNeverShownAndItsMaskKeepsIt(t *testing.T) {
 	for name, text := range map[string]string{"answers": said.String(), "the log": s.log.String()} {
 		if strings.Contains(text, canary) {
 			t.Errorf("the secret is in %s:\n%s", name, text)
+		}
+	}
+}
+
+func TestATenantThatKeysNameIsNotDeletedAndTheAnswerSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.want(201, "POST", "tenants", `{"name":"acme","suspended":true}`)
+	id, _ := s.want(201, "POST", "keys", `{"name":"ci","tenant":"acme"}`)["id"].(string)
+	if got := toText(t, s.want(409, "DELETE", "tenants/acme", "")); !strings.Contains(got, `"conflict"`) || !strings.Contains(got, "delete those first") {
+		t.Errorf("%s", got)
+	}
+	s.want(200, "DELETE", "keys/"+id, "")
+	if got := toText(t, s.want(409, "DELETE", "tenants/acme", "")); !strings.Contains(got, "lift the suspension first") {
+		t.Errorf("%s", got)
+	}
+	s.want(200, "PATCH", "tenants/acme", `{"suspended":null}`)
+	s.want(204, "DELETE", "tenants/acme", "")
+}
+
+// overtaken is a store after whose next write somebody else deletes the record.
+type overtaken struct {
+	directory.Store
+	by func() // nil: nobody
+}
+
+func (o *overtaken) Write(ctx context.Context, changes []directory.Change) error {
+	err := o.Store.Write(ctx, changes)
+	if by := o.by; by != nil {
+		o.by = nil
+		by()
+	}
+	return err
+}
+
+func TestARecordThatIsDeletedAsItIsPutIsNotFound(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	store := &overtaken{Store: s.db}
+	other := s.api.Directory
+	ring, err := directory.NewKeyring(credential.NewSecret(strings.Repeat("ab", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.api.Directory, err = directory.Open(t.Context(), directory.Config{Store: store, Now: time.Now, Logger: s.api.Logger, Keyring: ring})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.h = Handler(Config{Unready: func() []string { return nil }, Metrics: prometheus.NewRegistry(), Token: credential.NewSecret(token), Loopback: true, API: s.api})
+	by := directory.By{Who: "test"}
+	for _, tt := range []struct {
+		path, body string
+		remove     func() error
+	}{
+		{"tenants", `{"name":"a"}`, func() error { return other.DeleteTenant(t.Context(), by, "a") }},
+		{"budgets", `{"name":"a","per":"day","requests":1}`, func() error { return other.DeleteBudget(t.Context(), by, "a") }},
+		{"credentials", `{"tenant":"a","provider":"openai","value":"sk-1234"}`, func() error {
+			return other.DeleteOwn(t.Context(), by, directory.OwnCredential{Tenant: "a", Provider: "openai"})
+		}},
+	} {
+		store.by = func() {
+			if err := tt.remove(); err != nil {
+				t.Errorf("%s: %v", tt.path, err)
+			}
+		}
+		if w := s.ask("POST", tt.path, tt.body); w.Code != 404 || !strings.Contains(w.Body.String(), "removed by somebody else") {
+			t.Errorf("POST %s: %d %s", tt.path, w.Code, w.Body)
 		}
 	}
 }

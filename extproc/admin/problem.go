@@ -86,7 +86,7 @@ func problemOf(err error) problem {
 		return problem{status: http.StatusConflict, kind: conflict, message: err.Error()}
 	case errors.Is(err, directory.ErrConflict):
 		return problem{status: http.StatusPreconditionFailed, kind: conflict, message: err.Error()}
-	case errors.Is(err, directory.ErrNoMaster):
+	case errors.Is(err, directory.ErrInUse), errors.Is(err, directory.ErrNoMaster):
 		return problem{status: http.StatusConflict, kind: conflict, message: err.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem{status: http.StatusServiceUnavailable, kind: unavailable, message: "the store did not answer in time; whether anything was written is not known"}

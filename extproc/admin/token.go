@@ -15,8 +15,20 @@ import (
 // TokenFile is the admin token's name in the state directory.
 const TokenFile = "admin.token"
 
-// minToken is the least length of a token that a file may hold.
+// minToken is the least length of a token, in bytes.
 const minToken = 16
+
+// ErrToken is what ParseToken says of a token that is none.
+var ErrToken = fmt.Errorf("it has fewer than %d characters, or such as no header carries", minToken)
+
+// ParseToken refuses what is guessed too soon and what no header can carry. The
+// error holds nothing of it.
+func ParseToken(value string) (credential.Secret, error) {
+	if len(value) < minToken || strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+		return credential.Secret{}, ErrToken
+	}
+	return credential.NewSecret(value), nil
+}
 
 // StateToken reads the admin token of a state directory, and makes one of 128
 // random bits or more if there is none: a file for its owner alone. made tells
@@ -62,9 +74,9 @@ func readToken(path string) (credential.Secret, error) {
 	if err != nil {
 		return credential.Secret{}, fmt.Errorf("the admin token: %w", err)
 	}
-	value := strings.TrimSpace(string(text))
-	if len(value) < minToken || strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
-		return credential.Secret{}, fmt.Errorf("the admin token: %s holds fewer than %d characters or such as no header carries; delete it for a new one", path, minToken)
+	token, err := ParseToken(strings.TrimSpace(string(text)))
+	if err != nil {
+		return token, fmt.Errorf("the admin token: %s: %w; delete it for a new one", path, err)
 	}
-	return credential.NewSecret(value), nil
+	return token, nil
 }

@@ -222,6 +222,11 @@ func TestALoneTargetIsRepeated(t *testing.T) {
 		{Refused, 0, 0, false},
 		{Internal, 0, 0, false},
 		{Aborted, 0, 0, false},
+		{BrokenReset, 0, 0, false},
+		{BrokenError, 0, 0, false},
+		{BrokenEnd, 0, 0, false},
+		{BrokenIdle, 0, 0, false},
+		{BrokenTimeout, 0, 0, false},
 	}
 	met := map[Reason]bool{}
 	for _, tt := range tests {

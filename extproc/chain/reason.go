@@ -50,6 +50,18 @@ const (
 	Internal
 	// Aborted: the client left; no failure of the provider.
 	Aborted
+	// BrokenReset: the connection broke after the first content. Of a broken
+	// answer the client has a part: no attempt follows.
+	BrokenReset
+	// BrokenError: an error event after the first content, or bytes that are no
+	// event.
+	BrokenError
+	// BrokenEnd: an end after the first content and before the finish.
+	BrokenEnd
+	// BrokenIdle: after the first content nothing more for the idle time limit.
+	BrokenIdle
+	// BrokenTimeout: the whole request's time limit cut the answer.
+	BrokenTimeout
 	NumReasons
 )
 
@@ -76,6 +88,11 @@ var reasonNames = [NumReasons]string{
 	Refused:            "refused",
 	Internal:           "internal",
 	Aborted:            "aborted",
+	BrokenReset:        "broken_reset",
+	BrokenError:        "broken_error",
+	BrokenEnd:          "broken_end",
+	BrokenIdle:         "broken_idle",
+	BrokenTimeout:      "broken_timeout",
 }
 
 // String is the reason's stable name.

@@ -51,7 +51,11 @@ func (d *Directory) CreateKey(ctx context.Context, by By, what catalog.Key) (*Ke
 	if err != nil {
 		return nil, credential.Secret{}, err
 	}
-	return d.Current().key(id), secret, nil
+	k, err := written(d.Current().key(id), KindKey)
+	if err != nil {
+		return nil, credential.Secret{}, err
+	}
+	return k, secret, nil
 }
 
 func newID(random io.Reader) (string, error) {
@@ -112,7 +116,7 @@ func keyDraft(verb string, old, k *Key) (*draft, error) {
 
 // editKey is a verb on a key that is there and not revoked.
 func (d *Directory) editKey(ctx context.Context, by By, e keyEdit) (*Key, error) {
-	name := ""
+	id := ""
 	err := d.do(ctx, by, func(s *Snapshot) (*draft, error) {
 		old := s.key(e.of)
 		if old == nil || !old.Revoked.IsZero() {
@@ -122,13 +126,13 @@ func (d *Directory) editKey(ctx context.Context, by By, e keyEdit) (*Key, error)
 		if err := e.change(&k); err != nil {
 			return nil, err
 		}
-		name = k.Name
+		id = k.ID
 		return keyDraft(e.verb, old, &k)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return find(d.Current().all, name, nameOfKey), nil
+	return written(d.Current().key(id), KindKey)
 }
 
 // keyEdit names a key, by id or name, and what to do to it.

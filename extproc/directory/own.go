@@ -38,7 +38,7 @@ func (d *Directory) PutOwn(ctx context.Context, by By, o OwnCredential) (*OwnCre
 		made := OwnCredential{Tenant: o.Tenant, Provider: o.Provider, Updated: d.config.Now().UTC()}
 		var err error
 		switch {
-		case keep && old == nil:
+		case keep && (old == nil || len(old.sealed.Value) == 0):
 			return nil, invalid("value", "is missing; there is none to keep")
 		case keep:
 			made = *old
@@ -54,7 +54,7 @@ func (d *Directory) PutOwn(ctx context.Context, by By, o OwnCredential) (*OwnCre
 	if err != nil {
 		return nil, err
 	}
-	return d.Current().OwnOf(o.Tenant, o.Provider), nil
+	return written(d.Current().OwnOf(o.Tenant, o.Provider), KindCredential)
 }
 
 // Masked tells whether a secret is none but what stands for one that is not

@@ -177,7 +177,7 @@ func TestARecordMovedToAnotherTenantDoesNotOpen(t *testing.T) {
 	t.Parallel()
 	s := begin(t, sealedBy(t, "a"))
 	put(t, s.Directory, own("acme", "openai", canary))
-	d, err := s.store.Since(t.Context(), 0)
+	d, err := s.store.Since(t.Context(), directory.Point{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,6 +261,6 @@ func BenchmarkTouch(b *testing.B) {
 // nothing is a store that nobody has written to.
 type nothing struct{ directory.Store }
 
-func (nothing) Since(context.Context, uint64) (directory.Delta, error) {
+func (nothing) Since(context.Context, directory.Point) (directory.Delta, error) {
 	return directory.Delta{}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/dragoman-gateway/dragoman/xds/catalog"
@@ -23,12 +24,49 @@ func (d *Directory) PutTenant(ctx context.Context, by By, t catalog.Tenant) (*Te
 	if err != nil {
 		return nil, err
 	}
-	return find(d.Current().Tenants, t.Name, nameOfTenant), nil
+	return written(find(d.Current().Tenants, t.Name, nameOfTenant), KindTenant)
 }
 
-// DeleteTenant forgets a tenant. Its keys and credentials stay.
+// DeleteTenant forgets a tenant. The error is ErrInUse where that would allow
+// what the tenant forbids: while it is suspended, or named by keys or
+// credentials, unless the catalog has it, whose rules hold on.
 func (d *Directory) DeleteTenant(ctx context.Context, by By, name string) error {
-	return d.put(ctx, by, draft{kind: KindTenant, name: name, verb: "tenant.delete"})
+	return d.do(ctx, by, func(s *Snapshot) (*draft, error) {
+		t := find(s.Tenants, name, nameOfTenant)
+		if t == nil {
+			return nil, missing(KindTenant)
+		}
+		w := draft{kind: KindTenant, name: name, verb: "tenant.delete", version: t.Version, before: json.RawMessage(t.JSON())}
+		if d.free(KindTenant, name) != nil {
+			return &w, nil //nolint:nilerr // that the catalog has the name is why it may go
+		}
+		return &w, s.mayForget(t)
+	})
+}
+
+// mayForget refuses to forget a tenant that still rules over somebody.
+func (s *Snapshot) mayForget(t *Tenant) error {
+	keys, credentials := 0, 0
+	for _, k := range s.Keys {
+		if k.Tenant == t.Name {
+			keys++
+		}
+	}
+	for _, o := range s.Own {
+		if o.Tenant == t.Name {
+			credentials++
+		}
+	}
+	var why string
+	switch {
+	case keys+credentials > 0:
+		why = fmt.Sprintf("it has keys (%d) or credentials (%d), which would go on without its rules; delete those first", keys, credentials)
+	case t.Suspended:
+		why = "it is suspended, and whoever names it would be let in again; lift the suspension first (suspended: false)"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s %q %w: %s", KindTenant, t.Name, ErrInUse, why)
 }
 
 // ListTenants gives tenants sorted by name from the one after that name on, at
@@ -54,7 +92,7 @@ func (d *Directory) PutBudget(ctx context.Context, by By, b catalog.Budget) (*Bu
 	if err != nil {
 		return nil, err
 	}
-	return find(d.Current().Budgets, b.Name, nameOfBudget), nil
+	return written(find(d.Current().Budgets, b.Name, nameOfBudget), KindBudget)
 }
 
 // DeleteBudget ends a budget.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dragoman-gateway/dragoman/extproc/credential"
@@ -42,8 +43,8 @@ type Budget struct {
 // key).
 type OwnCredential struct {
 	Tenant, Provider string
-	// Secret is the provider's key; not set if the master key that seals it is
-	// not here.
+	// Secret is the provider's key; not set if the record cannot be read, or the
+	// master key that seals it is not here.
 	Secret credential.Secret
 	// Fingerprint tells equal secrets from different ones and nothing else.
 	Fingerprint string
@@ -131,10 +132,20 @@ func decodeTenant(r Record) (*Tenant, error) {
 	return t, err
 }
 
+// decodeBudget refuses what no ledger counts by: it would refuse all other
+// limits with it.
 func decodeBudget(r Record) (*Budget, error) {
 	b := &Budget{Version: r.Version}
-	err := json.Unmarshal(r.Data, &b.Budget)
+	if err := json.Unmarshal(r.Data, &b.Budget); err != nil {
+		return nil, err
+	}
 	b.Name = r.Name
+	for _, l := range b.Limits {
+		if !slices.Contains(catalog.BudgetUnits(), l.Unit) {
+			return nil, fmt.Errorf("%q is no unit known here", l.Unit)
+		}
+	}
+	_, err := catalog.ParseBudget(b.JSON())
 	return b, err
 }
 

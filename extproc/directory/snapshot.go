@@ -18,13 +18,35 @@ type Snapshot struct {
 	Keys    []*Key
 	Tenants []*Tenant
 	Budgets []*Budget
-	// Own are sorted by tenant, then provider. One whose Secret is not set serves
-	// nobody.
+	// Own are sorted by tenant, then provider. One whose Secret is not set is
+	// closed: it serves nobody, and is the tenant's own all the same.
 	Own []*OwnCredential
 
-	epoch string
-	all   []*Key // the revoked ones too
+	unread bool // see Loaded
+	epoch  string
+	change string // the ID of the event that made Version
+	all    []*Key // the revoked ones too
 }
+
+// Loaded tells whether the snapshot is of the store: until a patient directory
+// has read it, nobody knows what it holds.
+func (s *Snapshot) Loaded() bool { return !s.unread }
+
+// Has tells whether there is a key, revoked ones apart, a tenant or a budget of
+// that name.
+func (s *Snapshot) Has(kind Kind, name string) bool {
+	switch kind {
+	case KindKey:
+		return find(s.Keys, name, nameOfKey) != nil
+	case KindTenant:
+		return find(s.Tenants, name, nameOfTenant) != nil
+	case KindBudget:
+		return find(s.Budgets, name, nameOfBudget) != nil
+	}
+	return false
+}
+
+func (s *Snapshot) point() Point { return Point{s.Version, s.change} }
 
 // Accepted gives the keys by id, as identity knows those of a catalog: an entry
 // for each secret that is good, so two of a key while a rotation's grace lasts.

@@ -28,20 +28,32 @@ type Record struct {
 	Version uint64
 	Deleted bool // a tombstone: Data is empty
 	Data    []byte
+	// Damage is why the store cannot tell what it holds here, nil as a rule. Data
+	// and Deleted then say nothing.
+	Damage error
 }
 
-// Delta is what was written after a version.
+// Point is a place in a store's history. The zero Point is its beginning.
+type Point struct {
+	Version uint64
+	// Change is the ID of the event that made the version, "" if the trail does
+	// not tell. Another ID means another history of that version: a server that
+	// lost the last writes took over, and gave their versions out anew.
+	Change string
+}
+
+// Delta is what was written after a point.
 type Delta struct {
 	// Epoch names the store's life; another one means that all it knew is void.
 	// "" is a store that nobody has written to.
 	Epoch string
-	// Version is what the receiver knows with this delta.
-	Version uint64
+	// Point is what the receiver knows with this delta.
+	Point
 	Records []Record // by Version, ascending
 	// More tells that the store holds further records.
 	More bool
-	// Stale tells that tombstones after the version asked for are gone: begin
-	// anew from 0.
+	// Stale tells that tombstones after the point asked for are gone, or that the
+	// point is none of the store's history: begin anew from the zero Point.
 	Stale bool
 }
 
@@ -58,7 +70,9 @@ const MaxBatch = 1000
 
 // Event is an entry of the audit trail.
 type Event struct {
-	Seq  uint64    `json:"seq"` // the directory's version that the change made
+	Seq uint64 `json:"seq"` // the directory's version that the change made
+	// ID is random: it tells this change from all others.
+	ID   string    `json:"id,omitempty"`
 	At   time.Time `json:"at"`
 	Who  string    `json:"who"`
 	Verb string    `json:"verb"` // such as key.create
@@ -78,12 +92,14 @@ const TombstoneLife = 7 * 24 * time.Hour
 
 // Records keeps the records of a directory.
 type Records interface {
-	// Since gives what was written after a version, as much as is good to read at
-	// once.
-	Since(ctx context.Context, version uint64) (Delta, error)
+	// Since gives what was written after a point, as much as is good to read at
+	// once. A record that cannot be read is one with its Damage, and no error.
+	Since(ctx context.Context, after Point) (Delta, error)
 	// Write applies all changes (1 to MaxBatch, each of another record) or none,
 	// each with a version of its own and its event, and wakes all followers. It
-	// returns an error that is ErrConflict if a record's version is another.
+	// returns an error that is ErrConflict if a record's version is another;
+	// none, and changes nothing, if that version was made by this very change
+	// (Event.ID): the answer to it was lost, and it was sent again.
 	Write(ctx context.Context, changes []Change) error
 	// Follow calls changed whenever something may have been written, until ctx is
 	// done. It outlives failures of the store.
@@ -116,6 +132,7 @@ var (
 	ErrConflict = errors.New("was changed by somebody else meanwhile; read it again")
 	ErrNotFound = errors.New("is not known here")
 	ErrExists   = errors.New("exists already")
+	ErrInUse    = errors.New("is in use")
 	ErrNoMaster = errors.New("own credentials cannot be kept: no master key is configured (secrets.key in the catalog)")
 )
 

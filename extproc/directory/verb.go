@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func (d *Directory) do(ctx context.Context, by By, e edit) error {
 }
 
 func (d *Directory) change(by By, w *draft, r Record) (Change, error) {
-	e := Event{At: d.config.Now().UTC(), Who: by.Who, Verb: w.verb, Kind: w.kind, Name: w.name}
+	e := Event{ID: rand.Text(), At: d.config.Now().UTC(), Who: by.Who, Verb: w.verb, Kind: w.kind, Name: w.name}
 	var err error
 	if w.before != nil {
 		if e.Before, err = json.Marshal(w.before); err != nil {
@@ -93,6 +94,15 @@ func (d *Directory) change(by By, w *draft, r Record) (Change, error) {
 // missing is the error about what is not there. It does not repeat what was
 // asked for: who pastes a key where its name should be does not find it in a log.
 func missing(kind Kind) error { return fmt.Errorf("this %s %w", kind, ErrNotFound) }
+
+// written is a record that a verb has just written, as the snapshot after it has
+// it: nil if somebody deleted it, or gave its name anew, since.
+func written[T any](found *T, kind Kind) (*T, error) {
+	if found == nil {
+		return nil, fmt.Errorf("this %s was written, and removed by somebody else at the same time: it %w", kind, ErrNotFound)
+	}
+	return found, nil
+}
 
 // free refuses names that the catalog has.
 func (d *Directory) free(kind Kind, name string) error {

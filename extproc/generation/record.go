@@ -64,16 +64,22 @@ type Record struct {
 	// Recovered: written by a process that found the exchange in the journal.
 	// Aborted: the client went away before the end.
 	Estimated, Unobserved, Aborted, Corrected, Recovered bool
-	// Error is the kind of problem the exchange ended with (llm.Problem's code),
-	// "" = none. Kinds are a closed set.
+	// Error is the kind of problem the exchange ended with (llm.Problem's code), or
+	// Broken, "" = none. Kinds are a closed set.
 	Error    string
 	Contents *Contents // nil unless switched on
 }
 
+// Broken is a Record's Error where an answer broke off after its first content:
+// it was reset, cut, or ended in an error of the provider's, which the last
+// attempt's Reason tells. A client that left by itself is no such error, but
+// Record.Aborted.
+const Broken = "upstream_incomplete"
+
 // Attempt is one try of one target.
 type Attempt struct {
 	Provider, Model string // Model is a public name
-	Reason          string // why it failed, as a closed word; "" = it served
+	Reason          string // why it failed or broke off, as a closed word (chain.Reason); "" = it served
 	Status          int    // of the provider's answer, 0 = none
 	Began           time.Duration
 	Took            time.Duration // Began is since Record.Started

@@ -12,6 +12,7 @@ type End struct {
 	Surface string
 	Lane    Lane
 	Status  int           // what the client got; 0 = nothing
+	Broken  bool          // the answer broke off after its first content
 	Took    time.Duration // from the request's arrival
 }
 
@@ -36,11 +37,15 @@ func (m *Meter) Ended(e End) {
 		return
 	}
 	lane := e.Lane.index()
-	m.surface(e.Surface).ended[lane][outcomeOf(e.Status)].Inc()
+	out := outcomeOf(e.Status)
+	if e.Broken {
+		out = broken
+	}
+	m.surface(e.Surface).ended[lane][out].Inc()
 	m.seconds[lane].Observe(e.Took.Seconds())
 }
 
-// Attempt counts a failed attempt.
+// Attempt counts an attempt at its end; chain.None is an answer.
 func (m *Meter) Attempt(provider string, r chain.Reason) {
 	if m == nil {
 		return
@@ -51,32 +56,12 @@ func (m *Meter) Attempt(provider string, r chain.Reason) {
 	m.provider(provider).attempts[r].Inc()
 }
 
-// Passed counts an attempt whose problem went to the client, who has to mend
-// it.
-func (m *Meter) Passed(provider string, k llm.Kind) {
-	r := chain.InvalidRequest
-	switch k {
-	case llm.Refused:
-		r = chain.Refused
-	case llm.ContextLength:
-		r = chain.ContextLength
-	case llm.Unsupported:
-		r = chain.UnsupportedFeature
-	case llm.Internal:
-		r = chain.Internal
+// FirstContent notes how long after an attempt's beginning its first content, or
+// its whole JSON answer, went to the client.
+func (m *Meter) FirstContent(provider string, took time.Duration) {
+	if m != nil {
+		m.provider(provider).firstContent.Observe(took.Seconds())
 	}
-	m.Attempt(provider, r)
-}
-
-// Committed counts an attempt whose answer went to the client, its first
-// content took after the attempt began.
-func (m *Meter) Committed(provider string, took time.Duration) {
-	if m == nil {
-		return
-	}
-	p := m.provider(provider)
-	p.attempts[chain.None].Inc()
-	p.firstContent.Observe(took.Seconds())
 }
 
 // FailedOver counts an answer that came from another than the first attempt.

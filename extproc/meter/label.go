@@ -46,11 +46,12 @@ const (
 	redirection
 	clientError
 	serverError
+	broken // an answer that broke off after its first content
 	unknownStatus
 	numOutcomes
 )
 
-var outcomeNames = [numOutcomes]string{"aborted", "2xx", "3xx", "4xx", "5xx", other}
+var outcomeNames = [numOutcomes]string{"aborted", "2xx", "3xx", "4xx", "5xx", "broken", other}
 
 func outcomeOf(status int) outcome {
 	switch {

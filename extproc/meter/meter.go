@@ -41,7 +41,7 @@ type surface struct {
 // what the registerer refused.
 func New(reg prometheus.Registerer, c *catalog.Catalog) (*Meter, error) {
 	m := &Meter{vectors: newVectors(), money: newMoney()}
-	requests := counters("requests_total", "Requests that ended: by status class, or by kind of problem where no provider was asked.", "surface", "lane", "outcome")
+	requests := counters("requests_total", "Requests that ended: by status class, broken if the answer broke off after its first content, or by kind of problem where no provider was asked.", "surface", "lane", "outcome")
 	seconds := histograms("request_seconds", "Time from a request's arrival to the end of its answer.", requestBuckets, "lane")
 	entries := counters("access_log_entries_total", "Access log entries received from Envoy.", "log")
 	m.failovers = counter("failovers_total", "Answers that came from another than the first attempt.")

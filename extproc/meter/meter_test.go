@@ -95,14 +95,14 @@ func TestEventsMoveTheirSeries(t *testing.T) {
 			[]string{`dragoman_requests_total{lane="none",outcome="2xx",surface="models"} 1`},
 		},
 		{
-			"an end", func(m *Meter) { m.Ended(End{"chat.completions", Leave, 200, 1500 * time.Millisecond}) },
+			"an end", func(m *Meter) { m.Ended(End{"chat.completions", Leave, 200, false, 1500 * time.Millisecond}) },
 			[]string{
 				`dragoman_request_seconds_sum{lane="leave"} 1.5`, `dragoman_request_seconds_count{lane="leave"} 1`,
 				`dragoman_requests_total{lane="leave",outcome="2xx",surface="chat.completions"} 1`,
 			},
 		},
 		{
-			"an end in an unknown lane and status", func(m *Meter) { m.Ended(End{"chat.completions", NumLanes, 999, time.Second}) },
+			"an end in an unknown lane and status", func(m *Meter) { m.Ended(End{"chat.completions", NumLanes, 999, false, time.Second}) },
 			[]string{
 				`dragoman_request_seconds_sum{lane="none"} 1`, `dragoman_request_seconds_count{lane="none"} 1`,
 				`dragoman_requests_total{lane="none",outcome="other",surface="chat.completions"} 1`,
@@ -117,31 +117,25 @@ func TestEventsMoveTheirSeries(t *testing.T) {
 			[]string{`dragoman_attempts_total{provider="other",reason="internal"} 1`},
 		},
 		{
-			"a committed attempt", func(m *Meter) { m.Committed("beta", 250*time.Millisecond) },
+			"an answer", func(m *Meter) { m.Attempt("beta", chain.None) },
+			[]string{`dragoman_attempts_total{provider="beta",reason="none"} 1`},
+		},
+		{
+			"an answer that breaks off", func(m *Meter) { m.Attempt("beta", chain.BrokenIdle) },
+			[]string{`dragoman_attempts_total{provider="beta",reason="broken_idle"} 1`},
+		},
+		{
+			"a broken end", func(m *Meter) { m.Ended(End{"chat.completions", Leave, 200, true, time.Second}) },
 			[]string{
-				`dragoman_attempts_total{provider="beta",reason="none"} 1`,
-				`dragoman_first_content_seconds_sum{provider="beta"} 0.25`, `dragoman_first_content_seconds_count{provider="beta"} 1`,
+				`dragoman_request_seconds_sum{lane="leave"} 1`, `dragoman_request_seconds_count{lane="leave"} 1`,
+				`dragoman_requests_total{lane="leave",outcome="broken",surface="chat.completions"} 1`,
 			},
 		},
 		{
-			"a problem passed on", func(m *Meter) { m.Passed("beta", llm.InvalidRequest) },
-			[]string{`dragoman_attempts_total{provider="beta",reason="invalid_request"} 1`},
-		},
-		{
-			"a refusal passed on", func(m *Meter) { m.Passed("beta", llm.Refused) },
-			[]string{`dragoman_attempts_total{provider="beta",reason="refused"} 1`},
-		},
-		{
-			"a context length passed on", func(m *Meter) { m.Passed("beta", llm.ContextLength) },
-			[]string{`dragoman_attempts_total{provider="beta",reason="context_length"} 1`},
-		},
-		{
-			"a feature passed on", func(m *Meter) { m.Passed("beta", llm.Unsupported) },
-			[]string{`dragoman_attempts_total{provider="beta",reason="unsupported_feature"} 1`},
-		},
-		{
-			"a failure of ours passed on", func(m *Meter) { m.Passed("beta", llm.Internal) },
-			[]string{`dragoman_attempts_total{provider="beta",reason="internal"} 1`},
+			"a first content", func(m *Meter) { m.FirstContent("beta", 250*time.Millisecond) },
+			[]string{
+				`dragoman_first_content_seconds_sum{provider="beta"} 0.25`, `dragoman_first_content_seconds_count{provider="beta"} 1`,
+			},
 		},
 		{"a failover", (*Meter).FailedOver, []string{`dragoman_failovers_total 1`}},
 		{"an orphan", (*Meter).Orphan, []string{`dragoman_orphans_total 1`}},
@@ -213,12 +207,11 @@ func TestNoEventMakesANewSeries(t *testing.T) {
 		}
 		for k := range llm.NumKinds {
 			m.Refused(name, k)
-			m.Passed(name, k)
 		}
 		for l := range NumLanes {
-			m.Ended(End{name, l, 200, time.Second})
+			m.Ended(End{name, l, 200, l == Leave, time.Second})
 		}
-		m.Committed(name, time.Hour)
+		m.FirstContent(name, time.Hour)
 		m.Tokens(name, Usage{Input: 1, Output: 1, CacheRead: 1, CacheWrite: 1, Reasoning: 1})
 		m.Answered(name)
 	}
@@ -306,11 +299,11 @@ func TestEventsOfARequestAllocateNothing(t *testing.T) {
 		m.Refused("chat.completions", llm.RateLimited)
 		m.Answered("models")
 		m.Attempt("alpha", chain.Overloaded)
-		m.Committed("alpha", time.Second)
+		m.FirstContent("alpha", time.Second)
 		m.FailedOver()
 		m.Tokens("alpha", Usage{Input: 10, Output: 10, CacheRead: 5})
 		m.LogEntries(EdgeLog, 1)
-		m.Ended(End{"chat.completions", Express, 200, time.Second})
+		m.Ended(End{"chat.completions", Express, 200, false, time.Second})
 	}); n != 0 {
 		t.Errorf("events allocate %v times", n)
 	}
@@ -344,8 +337,8 @@ func BenchmarkEventsOfARequest(b *testing.B) {
 	m, _ := newMeter(b, "alpha")
 	b.ReportAllocs()
 	for b.Loop() {
-		m.Committed("alpha", time.Second)
+		m.FirstContent("alpha", time.Second)
 		m.Tokens("alpha", Usage{Input: 10, Output: 10})
-		m.Ended(End{"chat.completions", Express, 200, time.Second})
+		m.Ended(End{"chat.completions", Express, 200, false, time.Second})
 	}
 }

@@ -28,7 +28,7 @@ type provider struct {
 
 func newVectors() vectors {
 	return vectors{
-		attempts:     counters("attempts_total", "Attempts that ended or were committed: reason none is an answer.", "provider", "reason"),
+		attempts:     counters("attempts_total", "Attempts that ended: reason none is an answer, broken_* one that broke off after its first content.", "provider", "reason"),
 		tokens:       counters("tokens_total", "Tokens used. Classes do not overlap.", "provider", "class"),
 		firstContent: histograms("first_content_seconds", "Time from an attempt's start to its first content, or its whole JSON answer.", contentBuckets, "provider"),
 	}

@@ -55,11 +55,21 @@ func (l *Ledger) resets(s *lease, at time.Time) time.Time {
 	return at.Add(time.Duration(ends - instant(at.Sub(l.began)))).Round(0).UTC()
 }
 
-// Problem is what the client is told: 402 where money is short, else 429.
+// Problem is what the client is told: 402 where money is short, 429 where
+// anything else is, and 503 where nobody knows. Clients repeat by themselves what
+// had a 429, so a request that can never pass has another: 400 if it must become
+// smaller, 403 if nothing is allowed.
 func (r *Refusal) Problem() *llm.Problem {
 	p := &llm.Problem{Kind: llm.RateLimited, Message: r.message(), RetryAfter: r.retry()}
-	if r.Unit == Money {
+	switch {
+	case r.Away && !r.Whole():
+		p.Kind, p.Code = llm.Overloaded, "limit_unknown"
+	case r.Unit == Money:
 		p.Kind = llm.QuotaExceeded
+	case r.Amount == 0:
+		p.Kind, p.Code = llm.Forbidden, "limit_is_zero"
+	case r.Whole():
+		p.Kind, p.Code = llm.InvalidRequest, "request_exceeds_limit"
 	}
 	return p
 }

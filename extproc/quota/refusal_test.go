@@ -20,6 +20,7 @@ func TestARefusalNamesLimitScopeAmountsAndReset(t *testing.T) {
 		before  quota.Amounts
 		est     quota.Amounts
 		kind    llm.Kind
+		code    string
 		after   time.Duration
 		message string
 		nobody  bool // no store answers
@@ -37,12 +38,17 @@ func TestARefusalNamesLimitScopeAmountsAndReset(t *testing.T) {
 		},
 		{
 			name: "more than the whole", limit: limit(quota.Output, quota.Hour, 10),
-			est: quota.Amounts{quota.Output: 11}, kind: llm.RateLimited,
+			est: quota.Amounts{quota.Output: 11}, kind: llm.InvalidRequest, code: "request_exceeds_limit",
 			message: `The request may take 11 output tokens, more than the limit "output a hour" of 10 output tokens an hour for tenant acme allows at all.`,
 		},
 		{
+			name: "more money than the whole", limit: limit(quota.Money, quota.Day, 1_000_000_000),
+			est: quota.Amounts{quota.Money: 1_000_000_001}, kind: llm.QuotaExceeded,
+			message: `The request may take $1.000000001, more than the limit "money a day" of $1 a day for tenant acme allows at all.`,
+		},
+		{
 			name: "nothing", limit: limit(quota.Requests, quota.Total, 0),
-			est: quota.Amounts{quota.Requests: 1}, kind: llm.RateLimited,
+			est: quota.Amounts{quota.Requests: 1}, kind: llm.Forbidden, code: "limit_is_zero",
 			message: `Nothing is allowed by the limit "requests a total" of 0 requests in total for tenant acme.`,
 		},
 		{
@@ -61,8 +67,18 @@ func TestARefusalNamesLimitScopeAmountsAndReset(t *testing.T) {
 		},
 		{
 			name: "nobody knows", limit: limit(quota.Tokens, quota.Day, 10), nobody: true,
-			est: tokens(5), kind: llm.RateLimited, after: time.Second,
+			est: tokens(5), kind: llm.Overloaded, code: "limit_unknown", after: time.Second,
 			message: `The request may take 5 tokens, but the limit "tokens a day" of 10 tokens a day for tenant acme can't be checked at the moment; try again soon.`,
+		},
+		{
+			name: "nobody knows of money", limit: limit(quota.Money, quota.Day, 10), nobody: true,
+			est: quota.Amounts{quota.Money: 5}, kind: llm.Overloaded, code: "limit_unknown", after: time.Second,
+			message: `The request may take $0.000000005, but the limit "money a day" of $0.00000001 a day for tenant acme can't be checked at the moment; try again soon.`,
+		},
+		{
+			name: "more than the whole, whatever the store says", limit: limit(quota.Tokens, quota.Day, 10), nobody: true,
+			est: tokens(11), kind: llm.InvalidRequest, code: "request_exceeds_limit",
+			message: `The request may take 11 tokens, more than the limit "tokens a day" of 10 tokens a day for tenant acme allows at all.`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -74,7 +90,7 @@ func TestARefusalNamesLimitScopeAmountsAndReset(t *testing.T) {
 					p.reserve(c.before)
 				}
 				got := p.refused(c.est).Problem()
-				want := &llm.Problem{Kind: c.kind, Message: c.message, RetryAfter: c.after}
+				want := &llm.Problem{Kind: c.kind, Code: c.code, Message: c.message, RetryAfter: c.after}
 				got.RetryAfter = got.RetryAfter.Round(time.Second)
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("-want +got:\n%s", diff)

@@ -27,13 +27,16 @@ type ratio struct{ bytes, tokens float64 }
 const (
 	// memory is how many answers a ratio remembers, about.
 	memory = 64
-	// unlearned is bytes a token before anything is known: of a stream, whose
-	// events wrap each token in JSON, and of an answer in one piece.
+	// unlearned is bytes a token before anything is known, rather too few: of a
+	// stream, whose events wrap each token in JSON, and of an answer in one piece.
 	unlearnedStream, unlearnedWhole = 160, 4
 	// least is how many tokens an answer must have to teach: envelopes drown
 	// shorter ones.
 	least = 4
 )
+
+// unlearned are the streams of dialects with short events.
+var unlearned = map[llm.Dialect]float64{llm.Anthropic: 100, llm.Gemini: 100, llm.Bedrock: 100}
 
 // Learn notes an answer whose tokens are known.
 func (r *Ratios) Learn(s Shape, bytes int64, output llm.Tokens) {
@@ -61,6 +64,9 @@ func (r *Ratios) Output(s Shape, bytes int64) llm.Tokens {
 	per := float64(unlearnedWhole)
 	if s.Stream {
 		per = unlearnedStream
+		if short, ok := unlearned[s.Dialect]; ok {
+			per = short
+		}
 	}
 	if known.tokens > 0 {
 		per = max(1, known.bytes/known.tokens)

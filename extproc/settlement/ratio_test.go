@@ -13,6 +13,10 @@ func TestBytesTellTokensOnceAnswersWereCounted(t *testing.T) {
 	if got := r.Output(stream, 16_000); got < 50 || got > 200 {
 		t.Errorf("16 kB of events are %d tokens before anything is known", got)
 	}
+	short := settlement.Shape{Dialect: llm.Anthropic, Stream: true}
+	if r.Output(short, 16_000) <= r.Output(stream, 16_000) {
+		t.Error("short events are no more tokens than long ones")
+	}
 	for range 500 {
 		r.Learn(stream, 20_000, 100)
 	}

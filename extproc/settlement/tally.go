@@ -37,10 +37,18 @@ type Report struct {
 	Whole bool
 	// Answered: the provider's answer, no error, has begun.
 	Answered bool
-	// Bytes of the answer's body have passed.
+	// Bytes of the answer's body have passed to the client, in its dialect.
 	Bytes int64
+	// Heard of the provider, where its answer is translated.
+	Heard Heard
 	// Ended: no more will pass.
 	Ended bool
+}
+
+// Heard is how much of an answer a provider has sent, in bytes of its own dialect.
+type Heard struct {
+	Dialect llm.Dialect
+	Bytes   int64
 }
 
 // MaxAttempts bounds how many attempts are told apart; no chain is longer.
@@ -78,6 +86,9 @@ func (t *Tally) Add(n int, target Target, r Report) (whole bool) {
 	a.report.Answered = a.report.Answered || r.Answered
 	a.report.Ended = a.report.Ended || r.Ended
 	a.report.Bytes = max(a.report.Bytes, r.Bytes)
+	if r.Heard.Bytes > a.report.Heard.Bytes {
+		a.report.Heard = r.Heard
+	}
 	return whole
 }
 
@@ -99,6 +110,7 @@ func (t *Tally) Ended(n int) bool {
 type Line struct {
 	Target Target
 	Usage  llm.Usage
+	Heard  Heard
 	// Market is the price of Usage; Cost is what the gateway's operator pays of
 	// it: nothing where the tenant's own account did.
 	Cost, Market llm.NanoUSD
@@ -107,9 +119,9 @@ type Line struct {
 	Estimated bool // nobody counted
 }
 
-// Guess estimates what an attempt used whose provider has not said so, from
-// what it did say and the bytes that passed.
-type Guess func(t *Target, said llm.Usage, bytes int64) llm.Usage
+// Guess estimates what an attempt used whose provider did not come to say so,
+// from what it did say and from the bytes that a report tells of.
+type Guess func(said llm.Usage, r *Report) llm.Usage
 
 // Lines are the attempts' lines, by number. An attempt that was never answered
 // has used nothing.
@@ -117,12 +129,12 @@ func (t *Tally) Lines(guess Guess) []Line {
 	lines := make([]Line, len(t.attempts))
 	for i := range t.attempts {
 		a, l := &t.attempts[i], &lines[i]
-		l.Target, l.Usage, l.Priced = a.target, a.usage, true
+		l.Target, l.Usage, l.Heard, l.Priced = a.target, a.usage, a.report.Heard, true
 		if !a.report.Answered && !a.usage.Known() {
 			continue
 		}
 		if !a.report.Whole || !a.usage.Known() {
-			l.Usage, l.Estimated = guess(&a.target, a.usage, a.report.Bytes), true
+			l.Usage, l.Estimated = guess(a.usage, &a.report), true
 		}
 		l.Market, l.Priced = a.target.Prices.Cost(l.Usage)
 		if !a.target.Own {

@@ -20,9 +20,9 @@ func usage(in, out llm.Tokens) *llm.Usage {
 var cheap = &llm.Prices{Rates: llm.Rates{Input: llm.Some[llm.PicoUSD](1e6), Output: llm.Some[llm.PicoUSD](2e6)}}
 
 // guess says one token a byte where the provider said nothing.
-func guess(_ *settlement.Target, said llm.Usage, bytes int64) llm.Usage {
+func guess(said llm.Usage, r *settlement.Report) llm.Usage {
 	said.Input = tokens(said.Input.Or(7))
-	said.Output = tokens(max(said.Output.Or(0), llm.Tokens(bytes)))
+	said.Output = tokens(max(said.Output.Or(0), llm.Tokens(r.Bytes), llm.Tokens(r.Heard.Bytes)))
 	return said
 }
 
@@ -45,6 +45,21 @@ func TestWhatAnAttemptCosts(t *testing.T) {
 			"one that broke off before its usage came", target,
 			[]settlement.Report{{Usage: &llm.Usage{Input: tokens(10)}, Answered: true}, {Answered: true, Bytes: 4, Ended: true}},
 			settlement.Total{Usage: *usage(10, 4), Cost: 18_000, Market: 18_000, Priced: true, Estimated: true},
+		},
+		{
+			"one whose beginning counted its first token", target,
+			[]settlement.Report{{Usage: usage(10, 1), Answered: true, Ended: true}, {Answered: true, Bytes: 4}},
+			settlement.Total{Usage: *usage(10, 4), Cost: 18_000, Market: 18_000, Priced: true, Estimated: true},
+		},
+		{
+			"one that said more than its bytes make", target,
+			[]settlement.Report{{Usage: usage(10, 9), Answered: true, Ended: true}, {Answered: true, Bytes: 4}},
+			settlement.Total{Usage: *usage(10, 9), Cost: 28_000, Market: 28_000, Priced: true, Estimated: true},
+		},
+		{
+			"one of which the provider sent more than passed", target,
+			[]settlement.Report{{Usage: usage(10, 1), Answered: true, Heard: settlement.Heard{Dialect: llm.Anthropic, Bytes: 6}, Ended: true}, {Answered: true, Bytes: 4}},
+			settlement.Total{Usage: *usage(10, 6), Cost: 22_000, Market: 22_000, Priced: true, Estimated: true},
 		},
 		{
 			"one of which only bytes were seen", target,

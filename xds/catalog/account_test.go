@@ -116,6 +116,25 @@ func TestFromEnvironmentWantsAllThatAURLNeeds(t *testing.T) {
 	}
 }
 
+func TestAKeyThatSwitchesOnNothingIsNamedWithWhatIsMissing(t *testing.T) {
+	for _, test := range []struct {
+		env  []string
+		want []Halfway
+	}{
+		{[]string{"OPENAI_API_KEY=a"}, nil},
+		{[]string{"AZURE_API_KEY=a", "AZURE_RESOURCE_NAME=r"}, nil},
+		{[]string{"AZURE_API_KEY=a", "AWS_BEARER_TOKEN_BEDROCK=a"}, []Halfway{
+			{"azure", "AZURE_API_KEY", []string{"AZURE_RESOURCE_NAME"}},
+			{"azure-anthropic", "AZURE_API_KEY", []string{"AZURE_RESOURCE_NAME"}},
+			{"bedrock", "AWS_BEARER_TOKEN_BEDROCK", []string{"AWS_REGION"}},
+		}},
+	} {
+		if diff := cmp.Diff(test.want, HalfwayEnabled(variables(test.env...))); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", test.env, diff)
+		}
+	}
+}
+
 func TestOrderNamesPresetsByAnyOfTheirNames(t *testing.T) {
 	c := parse(t, "providers: {google: {}, eu: {preset: bedrock, region: eu-west-1}, bedrock: {region: us-east-1}}")
 	for slug, want := range map[string]string{

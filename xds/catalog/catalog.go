@@ -36,6 +36,8 @@ type Catalog struct {
 	known     map[string]*Model   // by the bundled aliases, with creator and without; nil: several
 	names     []string            // of models, sorted
 	bareNames []string            // keys of bare, sorted
+	source    string              // the source's name for messages
+	files     []namedFile
 }
 
 // Listen says where clients reach the gateway.
@@ -105,8 +107,16 @@ type Timeouts struct {
 	Connect    time.Duration // until the connection stands
 	FirstToken time.Duration // of a stream: until its first content event
 	Answer     time.Duration // of a JSON answer: until it is whole
-	Idle       time.Duration // of a stream: between two events
+	Idle       time.Duration // of a stream: between two events; see StreamIdle
 	Request    time.Duration // whole request; 0 = none
+}
+
+// StreamIdle is how long a stream may be silent. Envoy has one timer for that,
+// from the stream's beginning to its end, so the wait for the first event and
+// five seconds more fit into it, whatever Idle says.
+func (t Timeouts) StreamIdle() time.Duration {
+	const more = 5 * time.Second
+	return max(t.Idle, t.FirstToken+more)
 }
 
 // Model is a public name and the targets that serve it.

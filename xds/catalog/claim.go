@@ -16,7 +16,7 @@ type templateForm struct {
 var (
 	nameTemplate = templateForm{"a name", regexp.MustCompile(`^[A-Za-z0-9._-]*$`), ValidName, "write a name such as acme, or claims in braces, such as {owner_id}"}
 	tagTemplate  = templateForm{"a tag", regexp.MustCompile(`^[A-Za-z0-9._:/@+=-]*$`), ValidTag, "write a tag such as ci, or claims in braces, such as env:{environment}"}
-	keyTemplate  = templateForm{"a name", regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]*$`), ValidName, "write claims in braces, such as {sub}, or a name such as vercel"}
+	keyTemplate  = templateForm{"a name", regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]*$`), ValidName, "write claims in braces, such as {sub}, or a name such as acme"}
 )
 
 const (

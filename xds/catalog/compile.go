@@ -55,8 +55,8 @@ func (c *compiler) listen() {
 	l.TrustedHops = uint32(c.within("listen.trusted_hops", doc.TrustedHops, bounds{0, 16, 0}))
 	if doc.TLS != nil {
 		l.TLS = &TLS{
-			CertFile: c.file("listen.tls.cert", doc.TLS.Cert),
-			KeyFile:  c.file("listen.tls.key", doc.TLS.Key),
+			CertFile: c.file(certificateFile, "listen.tls.cert", doc.TLS.Cert),
+			KeyFile:  c.file(privateKeyFile, "listen.tls.key", doc.TLS.Key),
 		}
 	}
 	seen := map[string]bool{}
@@ -176,8 +176,8 @@ func written(d time.Duration) string {
 }
 
 // file checks the name of a file and resolves it. The file itself is not
-// opened: others read it, and it may come later.
-func (c *compiler) file(field, name string) string {
+// opened: that is Verify's, for it may come later.
+func (c *compiler) file(kind fileKind, field, name string) string {
 	if !c.given(field) {
 		return ""
 	}
@@ -185,7 +185,9 @@ func (c *compiler) file(field, name string) string {
 		c.fail(field, "is not the name of a file", "write its path, such as tls/gateway.crt")
 		return ""
 	}
-	return c.resolve(name)
+	path := c.resolve(name)
+	c.catalog.files = append(c.catalog.files, namedFile{kind, field, path, c.find(field)})
+	return path
 }
 
 func (c *compiler) resolve(file string) string {

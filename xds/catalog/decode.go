@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // literal is a scalar as it stands in the source.
@@ -84,7 +85,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	case reflect.Bool:
 		b, ok := n.(*ast.BoolNode)
 		if !ok {
-			d.mismatch(n, path, "must be true or false", "write one of them, without quotes")
+			d.mismatch(n, path, "must be true or false", "write "+meant(n)+bare(n))
 			return
 		}
 		v.SetBool(b.Value)
@@ -105,7 +106,7 @@ func (d *decoder) integer(n ast.Node, v reflect.Value, path string) {
 		}
 	}
 	if !ok || !v.CanInt() {
-		d.mismatch(n, path, "must be a whole number", "write digits, without quotes")
+		d.mismatch(n, path, "must be a whole number", "write digits"+bare(n))
 		return
 	}
 	v.SetInt(value)
@@ -196,6 +197,35 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
 		d.r.at[field] = start(value)
 		d.value(value, v.Index(i), field)
 	}
+}
+
+// meant is the word for what a text says in older YAML and elsewhere.
+func meant(n ast.Node) string {
+	text, _ := textOf(n)
+	switch strings.ToLower(text) {
+	case "true", "yes", "on", "y":
+		return "true"
+	case "false", "no", "off", "n":
+		return "false"
+	}
+	return "one of them"
+}
+
+// bare ends an advice about a value that would be right if it stood without its
+// quotes.
+func bare(n ast.Node) string {
+	s, ok := n.(*ast.StringNode)
+	if !ok {
+		return ""
+	}
+	switch s.Token.Type {
+	case token.SingleQuoteType, token.DoubleQuoteType:
+		return ", without quotes"
+	}
+	if strings.HasPrefix(s.Token.Origin, `"`) { // JSON's
+		return ", without quotes"
+	}
+	return ""
 }
 
 func (d *decoder) mismatch(n ast.Node, path, wrong, right string) {

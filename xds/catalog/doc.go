@@ -9,6 +9,8 @@
 // half-valid Catalog. Watch keeps the last good value when a changed file does
 // not parse. FromEnvironment and Demo write sources that go the same way;
 // Schema describes the file to editors. The command in bundle makes the list.
+// Verify looks into the certificates, keys and other files that a catalog names,
+// and Check does both and warns of what fits nothing, for who asks beforehand.
 //
 // Keys, tenants and budgets may also be kept outside the file: ParseKey,
 // ParseTenant and ParseBudget read each from JSON by the same checks, with the

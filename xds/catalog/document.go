@@ -41,7 +41,7 @@ type timeouts struct {
 	Connect    *duration `json:"connect,omitempty" jsonschema_description:"Until the connection to the provider stands. Default 5s; 1ms to 5m."`
 	FirstToken *duration `json:"first_token,omitempty" jsonschema_description:"Of a stream: until its first content. Default 60s; 1ms to 1h."`
 	Answer     *duration `json:"answer,omitempty" jsonschema_description:"Of a JSON answer: until it is whole. Default 600s; 1ms to 24h."`
-	Idle       *duration `json:"idle,omitempty" jsonschema_description:"Of a stream: between two events. Default 120s; 1ms to 24h."`
+	Idle       *duration `json:"idle,omitempty" jsonschema_description:"Of a stream: between two events. Default 120s; 1ms to 24h. What is less than first_token and 5s counts as that, as the first event may take so long."`
 	Request    *duration `json:"request,omitempty" jsonschema_description:"Of a whole attempt, its stream included. Default 0s, no limit; up to 168h."`
 }
 

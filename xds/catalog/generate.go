@@ -10,8 +10,8 @@ import (
 
 // FromEnvironment is the source for an operator who has keys and no file: all
 // presets that have bundled models and for which the environment holds a key and
-// what else their URLs need, sorted by name, and the client keys given. Without any such variable enabled is empty, and Parse says what
-// to add.
+// what else their URLs need, sorted by name, and the client keys given. Without
+// any such variable enabled is empty, and Parse says what to add.
 func FromEnvironment(env func(string) (string, bool), keys ...Key) (src Source, enabled []string) {
 	all, err := bundled()
 	if err != nil {
@@ -39,6 +39,44 @@ func FromEnvironment(env func(string) (string, bool), keys ...Key) (src Source, 
 		writeKey(&text, k)
 	}
 	return Source{Name: "environment", Data: []byte(text.String()), Env: env}, enabled
+}
+
+// Halfway is a preset for which the environment holds a key, and not all else that
+// its URL needs.
+type Halfway struct {
+	Provider string
+	Key      string   // the variable with the key
+	Missing  []string // what to set; of several names of one variable the first
+}
+
+// HalfwayEnabled are the presets that FromEnvironment passes over for want of
+// more, sorted by name.
+func HalfwayEnabled(env func(string) (string, bool)) (halfway []Halfway) {
+	all, err := bundled()
+	if err != nil {
+		return nil // Parse returns the same error
+	}
+	list, err := known()
+	if err != nil {
+		return nil // likewise
+	}
+	for _, name := range all.names() {
+		p := all[name]
+		ref := p.credential(env)
+		if len(list.hosts[name]) == 0 || p.keyed(env) || ref.Scheme != SchemeEnv || lookUp(env, ref.Name) == "" {
+			continue
+		}
+		one := Halfway{Provider: name, Key: ref.Name}
+		for _, what := range p.baseURL.holes() {
+			if names := p.variables[what]; p.variable(env, what) == "" && len(names) > 0 {
+				one.Missing = append(one.Missing, names[0])
+			}
+		}
+		if len(one.Missing) > 0 {
+			halfway = append(halfway, one)
+		}
+	}
+	return halfway
 }
 
 // writeKey writes a key as an entry of the catalog's list.

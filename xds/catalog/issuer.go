@@ -73,14 +73,14 @@ func (c *compiler) issuers() {
 
 func (c *compiler) issuer(path string, e *issuerEntry, names nameKind) Issuer {
 	c.name(path+".name", e.Name, names)
-	const example = "https://oidc.vercel.com/acme"
+	const example = "https://idp.example.com/acme"
 	out := Issuer{
 		Name:       e.Name,
 		Issuer:     c.url(path+".issuer", e.Issuer, example),
 		JWKS:       c.url(path+".jwks", e.JWKS, example+"/.well-known/jwks"),
 		Audience:   c.audience(path+".audience", e.Audience),
 		Algorithms: c.algorithms(path+".algorithms", e.Algorithms),
-		CAFile:     c.file(path+".ca", e.CA),
+		CAFile:     c.file(ownAuthorities, path+".ca", e.CA),
 		Require:    c.require(path+".require", e.Require),
 		Tenant:     c.claimTemplate(path+".tenant", e.Tenant, nameTemplate),
 		Key:        defaultWho,

@@ -63,14 +63,14 @@ func readSource(path string) ([]byte, error) {
 type watched struct {
 	path string
 	as   Source            // what of it is not the file's
-	good *Catalog          // the last that parsed
+	good *Catalog          // the last that parsed, whether anybody could use it or not
 	seen [sha256.Size]byte // of the content, good or bad
 	err  string            // of the last attempt to read, "" if it could be read
 }
 
 // load reads the file again. Both results are nil if there is nothing new to
-// say: the content is the last one seen, or that of the catalog in use. With
-// forced, an error is repeated.
+// say: the content is the last one seen, or that of the last catalog returned.
+// With forced, an error is repeated.
 func (f *watched) load(forced bool) (*Catalog, error) {
 	data, err := readSource(f.path)
 	if err != nil {

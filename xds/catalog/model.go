@@ -22,7 +22,7 @@ func (c *compiler) models() {
 	}
 	c.bundledModels()
 	c.bundledAliases()
-	if len(cat.models) == 0 && len(c.doc.Providers) > 0 {
+	if len(cat.models) == 0 && len(c.doc.Providers) > 0 && !c.explained() {
 		c.fail("models", "nothing is served: no model is configured, and no provider has a preset that brings some",
 			"add models: {creator/model: {targets: [a provider's name]}}")
 	}
@@ -34,6 +34,17 @@ func (c *compiler) models() {
 		cat.bare[bare] = append(cat.bare[bare], m)
 	}
 	cat.names, cat.bareNames = sortedKeys(cat.models), sortedKeys(cat.bare)
+}
+
+// explained tells whether an error of providers or models has been reported, from
+// which it follows that nothing is served.
+func (c *compiler) explained() bool {
+	for field := range c.failed {
+		if section := strings.FieldsFunc(field, func(r rune) bool { return r == '.' || r == '[' })[0]; section == "providers" || section == "models" {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *compiler) model(name string, e modelEntry) *Model {

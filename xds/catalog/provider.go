@@ -84,13 +84,14 @@ func (c *compiler) provider(name string, e providerEntry) *Provider {
 	c.baseURL(path, e, account{p, base})
 	c.credential(path, e, p)
 	p.Headers = c.headers(path+".headers", e.Headers)
-	p.CAFile = c.file(path+".ca", e.CA)
+	p.CAFile = c.file(providersAuthorities, path+".ca", e.CA)
 	return p
 }
 
 // preset is the preset the entry names, else the one of its own name.
 func (c *compiler) preset(path, name string, e providerEntry) *preset {
 	if !c.given(path + ".preset") {
+		c.misspelt(path, name)
 		return c.presets[name]
 	}
 	base := c.presets[e.Preset]
@@ -99,6 +100,17 @@ func (c *compiler) preset(path, name string, e providerEntry) *preset {
 		c.fail(path+".preset", show(e.Preset)+" is not a preset", c.suggest(e.Preset, known, "known here: "+strings.Join(known, ", ")))
 	}
 	return base
+}
+
+// misspelt refuses a provider that says nothing of its API and is almost a
+// preset by its name.
+func (c *compiler) misspelt(path, name string) {
+	if c.presets[name] != nil || c.given(path+".dialect") || c.given(path+".dialects") || c.given(path+".base_url") {
+		return
+	}
+	if near := nearest(name, c.presets.names(), 1); len(near) == 1 {
+		c.fail(path+".preset", "is missing, and "+show(name)+" is no preset's name", "did you mean "+near[0]+"? To another API lead dialect and base_url")
+	}
 }
 
 // dialects reads dialect or dialects; without them the preset's hold.

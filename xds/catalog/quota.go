@@ -58,7 +58,7 @@ func (c *compiler) generations() {
 	c.catalog.Generations = Generations{
 		Keep:        c.span("generations.keep", (*duration)(doc.Keep), spans{time.Hour, longestKeep, defaultKeep}),
 		Contents:    doc.Contents,
-		JSONL:       c.file("generations.jsonl", doc.JSONL),
+		JSONL:       c.file(recordsFile, "generations.jsonl", doc.JSONL),
 		OTLP:        c.collector("generations.otlp", doc.OTLP),
 		OTLPHeaders: c.reference("generations.otlp_headers", doc.OTLPHeaders),
 	}

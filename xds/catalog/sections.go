@@ -45,9 +45,9 @@ type awayEntry struct {
 func (a *awayEntry) short(text string) { a.Word = text }
 
 type issuerEntry struct {
-	Name       string     `json:"name" eg:"name: vercel" jsonschema_description:"Name of the issuer in logs."`
-	Issuer     string     `json:"issuer" eg:"issuer: https://oidc.vercel.com/acme" jsonschema_description:"Exactly what its tokens say in iss: an https URL. http only for loopback hosts."`
-	Audience   []string   `json:"audience" eg:"audience: [https://vercel.com/acme]" jsonschema:"minItems=1" jsonschema_description:"Values of aud that are accepted."`
+	Name       string     `json:"name" eg:"name: ci" jsonschema_description:"Name of the issuer in logs."`
+	Issuer     string     `json:"issuer" eg:"issuer: https://idp.example.com/acme" jsonschema_description:"Exactly what its tokens say in iss: an https URL. http only for loopback hosts."`
+	Audience   []string   `json:"audience" eg:"audience: [https://gateway.example.com]" jsonschema:"minItems=1" jsonschema_description:"Values of aud that are accepted."`
 	Algorithms []string   `json:"algorithms,omitempty" jsonschema_description:"Signatures that are accepted, with public keys only. Default [RS256, ES256, EdDSA]."`
 	JWKS       string     `json:"jwks,omitempty" jsonschema_description:"URL of the issuer's public keys. By default what its /.well-known/openid-configuration says."`
 	CA         string     `json:"ca,omitempty" jsonschema_description:"File with the certificate authorities to trust instead of the system's, PEM. Relative to the catalog."`

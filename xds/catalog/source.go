@@ -25,6 +25,19 @@ type Source struct {
 // Parse checks and compiles a source. Its error is Errors: everything that is
 // wrong, sorted by line.
 func Parse(src Source) (*Catalog, error) {
+	c, err := compile(src)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	return c.catalog, nil
+}
+
+// compile goes through the whole source. What is wrong with it is in the
+// compiler's report; the error is of what cannot be compiled at all.
+func compile(src Source) (*compiler, error) {
 	r := newReport(src.Name)
 	doc := decode[document](src.Data, r)
 	if len(r.errs) > 0 && len(r.at) == 0 {
@@ -39,9 +52,9 @@ func Parse(src Source) (*Catalog, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(src.Data)
-	c := compiler{
+	c := &compiler{
 		report: r, src: src, doc: doc, presets: all, known: list,
-		catalog: &Catalog{Version: versionOf(sum), Open: doc.Open},
+		catalog: &Catalog{Version: versionOf(sum), Open: doc.Open, source: src.Name},
 	}
 	c.something()
 	c.listen()
@@ -56,10 +69,7 @@ func Parse(src Source) (*Catalog, error) {
 	c.issuers()
 	c.quota()
 	c.generations()
-	if err := r.err(); err != nil {
-		return nil, err
-	}
-	return c.catalog, nil
+	return c, nil
 }
 
 func versionOf(sum [sha256.Size]byte) string { return hex.EncodeToString(sum[:]) }

@@ -77,7 +77,7 @@ func (c *compiler) redis(path string, e *redisEntry, prefix string) *Redis {
 		Addresses: c.addresses(path, e), Cluster: e.Cluster, Sentinel: e.Sentinel, Username: e.Username,
 		Password:         c.reference(path+".password", e.Password),
 		SentinelUsername: e.SentinelUsername, SentinelPassword: c.reference(path+".sentinel_password", e.SentinelPassword),
-		TLS: e.TLS, CAFile: c.file(path+".ca", e.CA),
+		TLS: e.TLS, CAFile: c.file(ownAuthorities, path+".ca", e.CA),
 		Database: int(c.within(path+".database", e.Database, bounds{0, 65535, 0})), Region: e.Region, Prefix: prefix,
 	}
 	for _, name := range []struct{ field, value, what string }{

@@ -28,8 +28,9 @@ type WatchConfig struct {
 	// Interval is how often the file is read even if the file system reports
 	// nothing, as some network file systems don't; 0 = never.
 	Interval time.Duration
-	// OnChange gets each catalog that replaces the one before, OnError what
-	// kept a changed file from doing so. Both are called one at a time, by the
+	// OnChange gets each catalog that replaces the one before, once: keeping one
+	// that cannot be used yet is its receiver's work. OnError gets what kept a
+	// changed file from becoming one. Both are called one at a time, by the
 	// watcher's goroutine; nil is not called.
 	OnChange func(*Catalog)
 	OnError  func(error)

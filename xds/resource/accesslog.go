@@ -47,15 +47,29 @@ func (b *builder) logBuffer() *wrapperspb.UInt32Value {
 	return nil
 }
 
-// usageSeen lets an attempt's entry through only if it says what the attempt
-// stage cannot know: the usage of a stream that it left.
-func (b *builder) usageSeen() *accesslogv3.AccessLogFilter {
+// tells lets an attempt's entry through only if it says what the attempt stage
+// cannot know: the usage of a stream that it left, or how an answer broke off. An
+// attempt that failed before its answer began has some of the flags, too.
+func tells() *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{OrFilter: &accesslogv3.OrFilter{
+		Filters: []*accesslogv3.AccessLogFilter{
+			guardSaid(envoy.UsageRaw),
+			guardSaid(envoy.UsageBroken),
+			{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
+				ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"UC", "UR", "LR", "UPE", "SI", "UT", "DT", "UMSDR"}},
+			}},
+		},
+	}}}
+}
+
+// guardSaid lets through an entry in which a guard left this.
+func guardSaid(key string) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{
 		MetadataFilter: &accesslogv3.MetadataFilter{
 			Matcher: &matcherv3.MetadataMatcher{
 				Filter: envoy.UsageNamespace,
 				Path: []*matcherv3.MetadataMatcher_PathSegment{{
-					Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: envoy.UsageRaw},
+					Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: key},
 				}},
 				Value: &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_PresentMatch{PresentMatch: true}},
 			},

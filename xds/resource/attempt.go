@@ -40,9 +40,9 @@ func (b *builder) attemptManager(p *catalog.Provider) *hcmv3.HttpConnectionManag
 		HttpFilters:          b.attemptFilters(p),
 		GenerateRequestId:    wrapperspb.Bool(false),
 		Http2ProtocolOptions: b.http2(),
-		StreamIdleTimeout:    seconds(max(streamIdle(p.Timeouts), p.Timeouts.Answer+slack)),
+		StreamIdleTimeout:    seconds(max(p.Timeouts.StreamIdle(), p.Timeouts.Answer+slack)),
 		LocalReplyConfig:     b.attemptReplies(),
-		AccessLog:            b.accessLog(envoy.AttemptLog, b.usageSeen()),
+		AccessLog:            b.accessLog(envoy.AttemptLog, tells()),
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
 			IdleTimeout: seconds(time.Hour),
 		},
@@ -90,7 +90,7 @@ func (b *builder) attemptStage(p *catalog.Provider) *extprocv3.ExternalProcessor
 // long answer is not cut.
 func (b *builder) attemptRoutes(p *catalog.Provider) *routev3.RouteConfiguration {
 	t := p.Timeouts
-	stream := b.attemptRoute(p, t.FirstToken, streamIdle(t))
+	stream := b.attemptRoute(p, t.FirstToken, t.StreamIdle())
 	stream.Match.Headers = []*routev3.HeaderMatcher{{
 		Name:                 envoy.StreamHeader,
 		HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true},

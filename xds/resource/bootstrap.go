@@ -28,10 +28,13 @@ type Endpoint struct {
 
 // Bootstrap says how one Envoy is started.
 type Bootstrap struct {
-	NodeID  string
-	Admin   netip.AddrPort
-	ExtProc Endpoint
-	XDS     Endpoint // not used by a static configuration
+	NodeID string
+	Admin  netip.AddrPort
+	// DrainWord lets whoever knows it drain Envoy by envoy.DrainPaths; "" keeps
+	// everybody from it. It is part of a query: letters and digits.
+	DrainWord string
+	ExtProc   Endpoint
+	XDS       Endpoint // not used by a static configuration
 	// HeapLimit is the memory in bytes above which Envoy sheds load; 0 = none.
 	HeapLimit uint64
 	// Connections bounds downstream connections; 0 = 50,000.
@@ -46,7 +49,7 @@ func (s Bootstrap) Build(inline *Set) (*bootstrapv3.Bootstrap, error) {
 	b := &builder{o: s.Options}
 	boot := &bootstrapv3.Bootstrap{
 		Node:  &corev3.Node{Id: s.NodeID, Cluster: "dragoman"},
-		Admin: &bootstrapv3.Admin{Address: socketAddress(s.Admin.Addr().String(), s.Admin.Port())},
+		Admin: s.admin(),
 		BootstrapExtensions: []*corev3.TypedExtensionConfig{
 			b.extension("envoy.bootstrap.internal_listener", &internalbootv3.InternalListener{}),
 		},

@@ -10,18 +10,11 @@ import (
 // listener's own time limit answers with a reason, the edge's only cuts.
 const slack = 5 * time.Second
 
-// streamIdle is how long a stream of a provider may be silent. Envoy has one
-// idle timer for a stream's whole life, so the wait for the first event must
-// fit into it.
-func streamIdle(t catalog.Timeouts) time.Duration {
-	return max(t.Idle, t.FirstToken+slack)
-}
-
 // edgeIdle outlasts every silence that a provider is allowed.
 func (b *builder) edgeIdle() time.Duration {
 	d := time.Minute
 	for _, p := range b.c.Providers {
-		d = max(d, streamIdle(p.Timeouts), p.Timeouts.Answer+slack)
+		d = max(d, p.Timeouts.StreamIdle(), p.Timeouts.Answer+slack)
 	}
 	return d + slack
 }

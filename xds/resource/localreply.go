@@ -6,6 +6,7 @@ import (
 	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/dragoman-gateway/dragoman/envoy"
 	"github.com/dragoman-gateway/dragoman/extproc/llm"
@@ -20,6 +21,7 @@ type edgeReply struct {
 	when                string // CEL
 	message, kind, code string
 	retryAfter          string // seconds; "" = unsaid
+	status              uint32 // in place of Envoy's; 0 = Envoy's
 }
 
 // edgeReplies are looked through in order; the last takes the rest.
@@ -27,19 +29,24 @@ type edgeReply struct {
 var edgeReplies = []edgeReply{
 	{
 		`response.code == 503`,
-		"The gateway cannot serve this request right now; try again in a moment.", "server_error", "gateway_unavailable", "1",
+		"The gateway cannot serve this request right now; try again in a moment.", "server_error", "gateway_unavailable", "1", 0,
 	},
-	{`response.code == 504 || response.code == 408`, "The request took longer than the gateway waits.", "server_error", "gateway_timeout", ""},
-	{`response.code == 413`, "The request is larger than the gateway accepts.", "invalid_request_error", "request_too_large", ""},
-	{`response.code == 431`, "The request headers are larger than the gateway accepts.", "invalid_request_error", "headers_too_large", ""},
-	{`response.code == 404`, "Unknown path.", "invalid_request_error", "unknown_url", ""},
+	{`response.code == 504 || response.code == 408`, "The request took longer than the gateway waits.", "server_error", "gateway_timeout", "", 0},
+	{`response.code == 413`, "The request is larger than the gateway accepts.", "invalid_request_error", "request_too_large", "", 0},
+	{`response.code == 431`, "The request headers are larger than the gateway accepts.", "invalid_request_error", "headers_too_large", "", 0},
+	{`response.code == 404`, "Unknown path.", "invalid_request_error", "unknown_url", "", 0},
+	{`response.code == 426`, "The gateway needs HTTP/1.1 or later.", "invalid_request_error", "unsupported_http_version", "", 0},
 	{
-		`response.code == 403 || response.code == 426`,
-		"The gateway does not serve this kind of request, such as upgrades to WebSocket.", "invalid_request_error", "unsupported_upgrade", "",
+		`response.code == 403`,
+		"The gateway does not serve WebSocket or other upgrades, nor CONNECT.", "invalid_request_error", "unsupported_upgrade", "", notImplemented,
 	},
-	{`response.code < 500`, "The request is not valid HTTP for this gateway.", "invalid_request_error", "bad_request", ""},
-	{`true`, "The gateway failed to serve this request.", "server_error", "gateway_error", ""},
+	{`response.code < 500`, "The request is not valid HTTP for this gateway.", "invalid_request_error", "bad_request", "", 0},
+	{`true`, "The gateway failed to serve this request.", "server_error", "gateway_error", "", 0},
 }
+
+// notImplemented is what all that is not served answers with, as ext_proc does
+// for paths that it knows.
+const notImplemented = 501
 
 // edgeShape is how clients of a dialect read errors.
 type edgeShape struct {
@@ -84,6 +91,9 @@ func (b *builder) edgeReplyConfig() *hcmv3.LocalReplyConfig {
 				HeadersToAdd: []*corev3.HeaderValueOption{
 					setHeader("x-request-id", "%REQ(X-REQUEST-ID)%"), setHeader("request-id", "%REQ(X-REQUEST-ID)%"),
 				},
+			}
+			if r.status != 0 {
+				m.StatusCode = wrapperspb.UInt32(r.status)
 			}
 			if r.retryAfter != "" {
 				m.HeadersToAdd = append(m.HeadersToAdd, setHeader("retry-after", r.retryAfter))

@@ -36,6 +36,8 @@ func Contract(t *testing.T, begin func(t *testing.T) Place) {
 		"what was written is read by others, and only what is new": onlyNews,
 		"a record of another version is not replaced":              conflicts,
 		"a batch applies whole or not at all":                      wholeBatches,
+		"a change that is sent again is made once":                 sentAgain,
+		"another history of the same versions is told":             histories,
 		"deletions are news, until their tombstones are gone":      tombstones,
 		"events stand in order and come in pages":                  events,
 		"the later use of a key stays":                             lastUses,
@@ -70,15 +72,18 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// since reads all that was written after a version.
-func since(t *testing.T, s directory.Store, version uint64) directory.Delta {
+// start is where a store's history begins.
+var start directory.Point
+
+// since reads all that was written after a point.
+func since(t *testing.T, s directory.Store, after directory.Point) directory.Delta {
 	t.Helper()
-	d, err := s.Since(t.Context(), version)
+	d, err := s.Since(t.Context(), after)
 	must(t, err)
 	for more := d; more.More; {
-		more, err = s.Since(t.Context(), more.Version)
+		more, err = s.Since(t.Context(), more.Point)
 		must(t, err)
-		d.Records, d.Version, d.More = append(d.Records, more.Records...), more.Version, more.More
+		d.Records, d.Point, d.More = append(d.Records, more.Records...), more.Point, more.More
 	}
 	return d
 }
@@ -93,23 +98,23 @@ func namesOf(d directory.Delta) (out []string) {
 func onlyNews(t *testing.T, p Place) {
 	t.Helper()
 	one, two := p.Open(t, time.Now), p.Open(t, time.Now)
-	if d := since(t, two, 0); d.Epoch != "" || d.Version != 0 || len(d.Records) != 0 {
+	if d := since(t, two, start); d.Epoch != "" || d.Version != 0 || len(d.Records) != 0 {
 		t.Errorf("an empty store: %+v", d)
 	}
 	must(t, one.Write(t.Context(), []directory.Change{write("a", 0, "1"), write("b", 0, "2")}))
-	first := since(t, two, 0)
+	first := since(t, two, start)
 	if diff := cmp.Diff([]string{"a=1", "b=2"}, namesOf(first)); diff != "" || first.Epoch == "" || first.Version == 0 {
 		t.Fatalf("%+v\n%s", first, diff)
 	}
-	if d := since(t, two, first.Version); len(d.Records) != 0 || d.Version != first.Version || d.Epoch != first.Epoch {
+	if d := since(t, two, first.Point); len(d.Records) != 0 || d.Version != first.Version || d.Epoch != first.Epoch {
 		t.Errorf("nothing is new: %+v", d)
 	}
 	must(t, two.Write(t.Context(), []directory.Change{write("a", first.Records[0].Version, "3")}))
-	second := since(t, one, first.Version)
+	second := since(t, one, first.Point)
 	if diff := cmp.Diff([]string{"a=3"}, namesOf(second)); diff != "" || second.Version <= first.Version || second.Records[0].Version != second.Version {
 		t.Errorf("%+v\n%s", second, diff)
 	}
-	if d := since(t, one, second.Version+1000); !d.Stale {
+	if d := since(t, one, directory.Point{Version: second.Version + 1000, Change: second.Change}); !d.Stale {
 		t.Error("a version that the store never had is not stale")
 	}
 }
@@ -118,7 +123,7 @@ func conflicts(t *testing.T, p Place) {
 	t.Helper()
 	s := p.Open(t, time.Now)
 	must(t, s.Write(t.Context(), []directory.Change{write("a", 0, "1")}))
-	v := since(t, s, 0).Version
+	v := since(t, s, start).Version
 	for name, c := range map[string]directory.Change{
 		"there is one": write("a", 0, "x"), "another version": write("a", v+1, "x"), "there is none": write("b", v, "x"),
 		"deleting another version": remove("a", v+1), "deleting what is not there": remove("b", v),
@@ -127,7 +132,7 @@ func conflicts(t *testing.T, p Place) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if d := since(t, s, 0); d.Version != v {
+	if d := since(t, s, start); d.Version != v {
 		t.Errorf("a refused write moved the version: %+v", d)
 	}
 	if list, err := s.Events(t.Context(), 0, 10); err != nil || len(list) != 1 {
@@ -142,7 +147,7 @@ func wholeBatches(t *testing.T, p Place) {
 	if !errors.Is(err, directory.ErrConflict) || !strings.Contains(err.Error(), `"b"`) {
 		t.Errorf("%v", err)
 	}
-	if d := since(t, s, 0); len(d.Records) != 0 {
+	if d := since(t, s, start); len(d.Records) != 0 {
 		t.Errorf("half a batch: %+v", d)
 	}
 	if err := s.Write(t.Context(), nil); err == nil {
@@ -163,9 +168,9 @@ func tombstones(t *testing.T, p Place) {
 		return now
 	})
 	must(t, s.Write(t.Context(), []directory.Change{write("a", 0, "1"), write("b", 0, "2")}))
-	first := since(t, s, 0)
+	first := since(t, s, start)
 	must(t, s.Write(t.Context(), []directory.Change{remove("a", first.Records[0].Version)}))
-	d := since(t, s, first.Version)
+	d := since(t, s, first.Point)
 	if len(d.Records) != 1 || !d.Records[0].Deleted || d.Records[0].Name != "a" || len(d.Records[0].Data) != 0 {
 		t.Fatalf("%+v", d)
 	}
@@ -173,17 +178,17 @@ func tombstones(t *testing.T, p Place) {
 	now = now.Add(directory.TombstoneLife + 2*time.Second)
 	mu.Unlock()
 	must(t, s.Write(t.Context(), []directory.Change{write("c", 0, "3")}))
-	if d := since(t, s, 0); d.Stale || cmp.Diff([]string{"b=2", "c=3"}, namesOf(d)) != "" {
+	if d := since(t, s, start); d.Stale || cmp.Diff([]string{"b=2", "c=3"}, namesOf(d)) != "" {
 		t.Errorf("%+v", d)
 	}
-	if d := since(t, s, first.Version); !d.Stale {
+	if d := since(t, s, first.Point); !d.Stale {
 		t.Errorf("who missed the deletion is not told: %+v", d)
 	}
-	if again := since(t, s, d.Version); again.Stale || cmp.Diff([]string{"c=3"}, namesOf(again)) != "" {
+	if again := since(t, s, d.Point); again.Stale || cmp.Diff([]string{"c=3"}, namesOf(again)) != "" {
 		t.Errorf("who has seen the deletion begins anew: %+v", again)
 	}
 	must(t, s.Write(t.Context(), []directory.Change{write("a", 0, "4")}))
-	if d := since(t, s, 0); cmp.Diff([]string{"b=2", "c=3", "a=4"}, namesOf(d)) != "" {
+	if d := since(t, s, start); cmp.Diff([]string{"b=2", "c=3", "a=4"}, namesOf(d)) != "" {
 		t.Errorf("a name that was deleted does not come back: %+v", d)
 	}
 }
@@ -193,13 +198,14 @@ func events(t *testing.T, p Place) {
 	s := p.Open(t, time.Now)
 	for i := range 5 {
 		c := write(fmt.Sprint("t", i), 0, "x")
+		c.Event.ID = fmt.Sprint("change-", i)
 		c.Event.Before, c.Event.After = []byte(`{"a":1}`), []byte(`{"a":"é\"<"}`)
 		must(t, s.Write(t.Context(), []directory.Change{c}))
 	}
 	all, err := s.Events(t.Context(), 0, 100)
 	must(t, err)
 	want := write("t0", 0, "").Event
-	want.Seq, want.Before, want.After = 1, []byte(`{"a":1}`), []byte(`{"a":"é\"<"}`)
+	want.Seq, want.ID, want.Before, want.After = 1, "change-0", []byte(`{"a":1}`), []byte(`{"a":"é\"<"}`)
 	if len(all) != 5 {
 		t.Fatalf("%d events", len(all))
 	}
@@ -257,7 +263,7 @@ func noLostUpdates(t *testing.T, p Place) {
 		s := p.Open(t, time.Now)
 		wg.Go(func() {
 			for done := 0; done < each; {
-				d, err := s.Since(t.Context(), 0)
+				d, err := s.Since(t.Context(), start)
 				if err != nil {
 					t.Error(err)
 					return
@@ -277,7 +283,7 @@ func noLostUpdates(t *testing.T, p Place) {
 		})
 	}
 	wg.Wait()
-	d := since(t, p.Open(t, time.Now), 0)
+	d := since(t, p.Open(t, time.Now), start)
 	if len(d.Records) != 1 || len(d.Records[0].Data) != writers*each {
 		t.Errorf("%d of %d updates are there", len(d.Records[0].Data), writers*each)
 	}
@@ -292,7 +298,7 @@ func anyText(t *testing.T, p Place) {
 		must(t, s.Write(t.Context(), []directory.Change{write(text, 0, text+"\x00"+text)}))
 		want = append(want, text+"="+text+"\x00"+text)
 	}
-	if diff := cmp.Diff(want, namesOf(since(t, p.Open(t, time.Now), 0)), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, namesOf(since(t, p.Open(t, time.Now), start)), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
 }

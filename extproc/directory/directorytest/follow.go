@@ -22,7 +22,7 @@ func followersWake(t *testing.T, p Place) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- follower.Follow(ctx, func() { woken <- struct{}{} }) }()
-	var version uint64
+	known := start
 	for i := range 3 {
 		must(t, writer.Write(t.Context(), []directory.Change{write(fmt.Sprint("t", i), 0, "x")}))
 		// Earlier wake-ups may be under way still; what counts is what is read then.
@@ -33,8 +33,8 @@ func followersWake(t *testing.T, p Place) {
 			case <-limit.C:
 				t.Fatal("not woken within 2 s")
 			}
-			if d := since(t, follower, version); len(d.Records) > 0 {
-				version = d.Version
+			if d := since(t, follower, known); len(d.Records) > 0 {
+				known = d.Point
 				break
 			}
 		}

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -20,22 +21,21 @@ func (s *Store) Follow(ctx context.Context, changed func()) error {
 		stop()
 		_ = sub.Close() // it may be closed already
 	}()
-	known := ""
+	known := fmt.Sprintf("%q", make([]any, 3)) // nobody has written
 	for ctx.Err() == nil {
 		message, err := sub.ReceiveTimeout(ctx, lookEvery)
 		if _, ok := message.(*goredis.Message); ok {
 			changed()
 			continue
 		}
-		version, lookErr := s.client.HGet(ctx, s.names.state, "version").Result()
-		if errors.Is(lookErr, goredis.Nil) {
-			version, lookErr = "", nil
-		}
+		// A version that another change has made is another one, too.
+		state, lookErr := s.client.HMGet(ctx, s.names.state, "epoch", "version", "change").Result()
+		now := fmt.Sprintf("%q", state)
 		// What cannot be asked may have changed: the reader reports what is wrong.
-		if lookErr != nil || version != known {
+		if lookErr != nil || now != known {
 			changed()
 		}
-		known = version
+		known = now
 		if err != nil && !timedOut(err) {
 			pause(ctx, lookEvery/2)
 		}

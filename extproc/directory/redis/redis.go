@@ -68,26 +68,24 @@ func New(client goredis.UniversalClient, o Options) *Store {
 }
 
 // Since is directory.Records'.
-func (s *Store) Since(ctx context.Context, version uint64) (d directory.Delta, err error) {
-	reply, err := sinceScript.Run(ctx, s.client, s.names.keys(), decimal(version), pageSize+1).StringSlice()
+func (s *Store) Since(ctx context.Context, after directory.Point) (d directory.Delta, err error) {
+	reply, err := sinceScript.Run(ctx, s.client, s.names.keys(), decimal(after.Version), pageSize).StringSlice()
 	if err != nil || len(reply) == 0 {
 		return d, err // empty: nobody has written yet
 	}
-	if len(reply) < 3 || len(reply)%2 == 0 {
+	if len(reply) < 6 || len(reply)%3 != 0 {
 		return d, fmt.Errorf("the store answers %d values, which is no reading", len(reply))
 	}
 	d.Epoch = reply[0]
-	horizon, err := number(reply[2], nil)
-	if d.Version, err = number(reply[1], err); err != nil {
+	last, err := number(reply[1], nil)
+	horizon, err := number(reply[2], err)
+	if d.Version, err = number(reply[4], err); err != nil {
 		return d, err
 	}
-	d.Stale = version > 0 && version < horizon || version > d.Version
-	for i := 3; i < len(reply); i += 2 {
-		if len(d.Records) == pageSize {
-			d.More, d.Version = true, d.Records[pageSize-1].Version
-			break
-		}
-		r, err := readRecord(reply[i], reply[i+1])
+	d.Change, d.More = reply[5], d.Version < last
+	d.Stale = after.Version > 0 && after.Version < horizon || after.Version > last || after.Change != reply[3]
+	for i := 6; i < len(reply); i += 3 {
+		r, err := readRecord(reply[i], reply[i+1], reply[i+2])
 		if err != nil {
 			return d, err
 		}
@@ -96,15 +94,26 @@ func (s *Store) Since(ctx context.Context, version uint64) (d directory.Delta, e
 	return d, nil
 }
 
-func readRecord(member, value string) (r directory.Record, err error) {
-	kind, name, ok := strings.Cut(member, "/")
-	version, rest, ok2 := strings.Cut(value, " ")
-	deleted, data, ok3 := strings.Cut(rest, " ")
-	if !ok || !ok2 || !ok3 {
-		return r, errors.New("a record of the store has another form than this version writes")
+// errForm is the damage of a value that is none of ours.
+var errForm = errors.New("it has another form than this version writes")
+
+// readRecord reads a member of order, its score and its value, which must be as
+// writeScript sees it. The version is the score's if the value cannot be read: by
+// that one it can be replaced.
+func readRecord(member, score, value string) (r directory.Record, err error) {
+	kind, name, _ := strings.Cut(member, "/")
+	r = directory.Record{Kind: directory.Kind(kind), Name: name}
+	parts := strings.SplitN(value, " ", 3)
+	if len(parts) == 3 {
+		var deleted uint64
+		r.Version, err = number(parts[0], nil)
+		if deleted, err = number(parts[1], err); err == nil {
+			r.Deleted, r.Data = deleted != 0, []byte(parts[2])
+			return r, nil
+		}
 	}
-	r = directory.Record{Kind: directory.Kind(kind), Name: name, Deleted: deleted != "0", Data: []byte(data)}
-	r.Version, err = number(version, nil)
+	r.Damage = errForm
+	r.Version, err = number(score, nil)
 	return r, err
 }
 
@@ -140,7 +149,7 @@ func (s *Store) Write(ctx context.Context, changes []directory.Change) error {
 		if r.Deleted {
 			r.Data, deleted = nil, "1"
 		}
-		args = append(args, string(r.Kind)+"/"+r.Name, decimal(r.Version), deleted, r.Data, event, c.Forget)
+		args = append(args, string(r.Kind)+"/"+r.Name, decimal(r.Version), deleted, r.Data, event, c.Event.ID, c.Forget)
 	}
 	failed, err := writeScript.Run(ctx, s.client, s.names.keys(), args...).Int()
 	if err != nil {

@@ -35,10 +35,11 @@ const (
 	readState  = `SELECT epoch, version, horizon FROM dir_state`
 	readSince  = `SELECT kind, name, version, deleted, data FROM dir_record WHERE version > ? ORDER BY version LIMIT ?`
 
-	readVersion = `SELECT version FROM dir_record WHERE kind = ? AND name = ? AND deleted = 0`
+	readVersion = `SELECT version, deleted FROM dir_record WHERE kind = ? AND name = ?`
 	nextVersion = `UPDATE dir_state SET version = version + 1 RETURNING version`
 	writeRecord = `INSERT INTO dir_record (kind, name, version, deleted, data) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET version = excluded.version, deleted = excluded.deleted, data = excluded.data`
+	readEvent  = `SELECT event FROM dir_trail WHERE seq = ?`
 	writeEvent = `INSERT INTO dir_trail (seq, event) VALUES (?, ?)`
 	dropEvents = `DELETE FROM dir_trail WHERE seq <= ?`
 

@@ -116,51 +116,12 @@ func (s *Store) write(ctx context.Context, what func(*sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// Since is directory.Records'. Both readings see one state of the file.
-func (s *Store) Since(ctx context.Context, version uint64) (d directory.Delta, err error) {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return d, err
-	}
-	defer func() { _ = tx.Rollback() }() // only read
-	var last, horizon uint64
-	if err := tx.QueryRowContext(ctx, readState).Scan(&d.Epoch, &last, &horizon); err != nil {
-		return d, err
-	}
-	if last == 0 {
-		return directory.Delta{}, nil // nobody has written yet
-	}
-	d.Stale = version > 0 && version < horizon || version > last
-	if d.Version = last; version >= last {
-		return d, nil
-	}
-	rows, err := tx.QueryContext(ctx, readSince, version, pageSize+1)
-	if err != nil {
-		return d, err
-	}
-	defer func() { _ = rows.Close() }() // its error is Err's
-	for rows.Next() {
-		if len(d.Records) == pageSize {
-			d.More, d.Version = true, d.Records[pageSize-1].Version
-			break
-		}
-		var r directory.Record
-		var deleted int64
-		if err := rows.Scan(&r.Kind, &r.Name, &r.Version, &deleted, &r.Data); err != nil {
-			return d, err
-		}
-		r.Deleted = deleted > 0
-		d.Records = append(d.Records, r)
-	}
-	return d, rows.Err()
-}
-
 // Write is directory.Records'.
 func (s *Store) Write(ctx context.Context, changes []directory.Change) error {
 	if n := len(changes); n == 0 || n > directory.MaxBatch {
 		return fmt.Errorf("%d changes at once; write 1 to %d", n, directory.MaxBatch)
 	}
-	return s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
 		b, err := s.newBatch(ctx, tx)
 		if err != nil {
 			return err
@@ -181,18 +142,26 @@ func (s *Store) Write(ctx context.Context, changes []directory.Change) error {
 		}
 		return s.dropGraves(ctx, tx)
 	})
+	if errors.Is(err, errRepeated) {
+		return nil
+	}
+	return err
 }
+
+// errRepeated ends a batch that was applied before. Batches are applied whole or
+// not at all: one change that is found tells of all.
+var errRepeated = errors.New("the change has been made")
 
 // batch is the changes of one transaction. Its statements are compiled once.
 type batch struct {
-	now                               time.Time
-	read, next, record, event, forget *sql.Stmt
+	now                                     time.Time
+	read, next, record, event, made, forget *sql.Stmt
 }
 
 func (s *Store) newBatch(ctx context.Context, tx *sql.Tx) (*batch, error) {
 	b := &batch{now: s.now()}
 	for text, into := range map[string]**sql.Stmt{
-		readVersion: &b.read, nextVersion: &b.next, writeRecord: &b.record, writeEvent: &b.event, dropUse: &b.forget,
+		readVersion: &b.read, nextVersion: &b.next, writeRecord: &b.record, writeEvent: &b.event, readEvent: &b.made, dropUse: &b.forget,
 	} {
 		var err error
 		if *into, err = tx.PrepareContext(ctx, text); err != nil {
@@ -203,7 +172,7 @@ func (s *Store) newBatch(ctx context.Context, tx *sql.Tx) (*batch, error) {
 }
 
 func (b *batch) close() (err error) {
-	for _, statement := range []*sql.Stmt{b.read, b.next, b.record, b.event, b.forget} {
+	for _, statement := range []*sql.Stmt{b.read, b.next, b.record, b.event, b.made, b.forget} {
 		if statement != nil {
 			err = errors.Join(err, statement.Close())
 		}
@@ -211,14 +180,33 @@ func (b *batch) close() (err error) {
 	return err
 }
 
+// expected tells whether the record has the version that the change replaces.
+// The error is errRepeated if this very change has replaced it.
+func (b *batch) expected(ctx context.Context, c *directory.Change) error {
+	var version uint64
+	var deleted int64
+	r := &c.Record
+	err := b.read.QueryRowContext(ctx, r.Kind, r.Name).Scan(&version, &deleted)
+	switch {
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return err
+	case version == r.Version && deleted == 0, deleted > 0 && r.Version == 0:
+		return nil
+	}
+	made, err := changeOf(b.made.QueryRowContext(ctx, version))
+	switch {
+	case err != nil:
+		return err
+	case made != "" && made == c.Event.ID:
+		return errRepeated
+	}
+	return directory.Conflict(*r)
+}
+
 func (b *batch) apply(ctx context.Context, c directory.Change) (version uint64, err error) {
 	r := c.Record
-	err = b.read.QueryRowContext(ctx, r.Kind, r.Name).Scan(&version)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err := b.expected(ctx, &c); err != nil {
 		return 0, err
-	}
-	if version != r.Version {
-		return 0, directory.Conflict(r)
 	}
 	if err := b.next.QueryRowContext(ctx).Scan(&version); err != nil {
 		return 0, err

@@ -2,9 +2,9 @@
 // machine. The file may hold other tables of other packages.
 //
 // Promises: what is written survives kill -9 (write-ahead log; a power loss may
-// cost the last moments); readers never wait for the writer. Refuses: network
-// file systems, on which SQLite's locks do not hold, and making a file that
-// OpenExisting was asked to read.
+// cost the last moments); readers never wait for the writer; the file is this
+// user's alone. Refuses: network file systems, on which SQLite's locks do not
+// hold, and making a file that OpenExisting was asked to read.
 //
 // Concurrency: see package rows; writers of one file wait for each other, for
 // up to five seconds.
@@ -23,6 +23,7 @@ import (
 
 	"github.com/dragoman-gateway/dragoman/extproc/generation"
 	"github.com/dragoman-gateway/dragoman/extproc/generation/rows"
+	"github.com/dragoman-gateway/dragoman/extproc/private"
 )
 
 // Store is gen_records in a SQLite file.
@@ -45,6 +46,9 @@ var dialect = rows.Dialect{
 
 // Open opens the file, and makes it and the table where they are missing.
 func Open(ctx context.Context, file string) (*Store, error) {
+	if err := own(file); err != nil {
+		return nil, err
+	}
 	w, err := open(file, url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5000)", "journal_mode(wal)", "synchronous(normal)", "temp_store(memory)", "cache_size(-16384)", "wal_autocheckpoint(8000)"}})
 	if err != nil {
 		return nil, err
@@ -65,6 +69,15 @@ func Open(ctx context.Context, file string) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", file, err), s.Close())
 	}
 	return s, nil
+}
+
+// own makes the file this user's alone, and what a former process has left
+// beside it. To files that it makes itself SQLite gives the mode of this one.
+func own(file string) error {
+	if err := private.File(file); err != nil {
+		return err
+	}
+	return errors.Join(private.Tighten(file+"-wal"), private.Tighten(file+"-shm"))
 }
 
 // OpenExisting opens the file for questions only. It returns ErrNone if there

@@ -104,6 +104,19 @@ func (j *Journal) take(number int) (*shard, uint32, error) {
 	return nil, 0, err
 }
 
+// Room tells whether Begin would take an exchange now, and makes room for it.
+// Errors are those of Begin.
+func (j *Journal) Room() error {
+	s, index, err := j.take(0)
+	if err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	_, m := j.at(index)
+	push(&s.free, index, m)
+	return nil
+}
+
 // hold locks the slot's shard and gives the slot, if the handle is still its
 // own.
 func (s Slot) hold() (sh *shard, sl *slot, m *mark, err error) {

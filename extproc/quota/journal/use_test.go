@@ -46,10 +46,15 @@ func TestAFullJournalRefusesAndGoesOnWhenThereIsRoom(t *testing.T) {
 	if len(slots) != 1024 {
 		t.Errorf("%d slots, want 1,024: what one shard lacks others have", len(slots))
 	}
+	if err := j.Room(); !errors.Is(err, ErrFull) {
+		t.Errorf("there is room: %v", err)
+	}
 	check(t, slots[500].Settle(charged(500, 1), nil))
 	slots[500].Recorded()
 	batch, _ := j.Cut()
 	j.Acknowledge(batch)
+	check(t, j.Room())
+	check(t, j.Room()) // it takes nothing
 	must(j.Begin(entry(9999, 1)))(t)
 	if _, err := j.Begin(entry(1, 1)); !errors.Is(err, ErrFull) {
 		t.Errorf("full again: %v", err)

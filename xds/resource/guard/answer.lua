@@ -211,7 +211,8 @@ local function record(handle, text, d)
   return true
 end
 
--- overhear keeps the end of an answer that is not held as it passes.
+-- overhear keeps the end of an answer that is not held as it passes, and leaves
+-- for the access log if it was cut.
 local function overhear(handle, d)
   local text = ""
   for chunk in handle:bodyChunks() do
@@ -219,6 +220,9 @@ local function overhear(handle, d)
     if n > 0 then text = sub(text .. tail(chunk, n), -TAIL) end
   end
   record(handle, text, d)
+  if find(text, "[}%]]%s*$") == nil then
+    handle:streamInfo():dynamicMetadata():set("dragoman.usage", "broken", "cut")
+  end
 end
 
 function envoy_on_response(handle)

@@ -6,8 +6,8 @@
 // event. It promises: every byte that is not a
 // usage event passes unchanged, in order and, unless it begins an event that
 // may still become one, at once; a stream that ended without a finish reason
-// ends in an error event of its dialect; one that lacks only its end marker
-// gets it. A reset stays a reset.
+// ends in an error event of its dialect, the provider's own or else the guard's;
+// one that lacks only its end marker gets it. A reset stays a reset.
 //
 // Answer is for the upstream filters of express clusters. It holds a JSON
 // answer until it is whole and turns what another target may do better into a
@@ -17,10 +17,10 @@
 // repeat them: they stand in envoy.KeysHeader.
 //
 // Both leave the usage object they find in envoy.UsageNamespace, as the provider
-// wrote it: access logs carry it. Of a JSON answer that nobody holds they read the
-// end as it passes. Envoy's own filter for token usage reads every
-// event as JSON, which costs twice what the guards do in all, and is marked as
-// work in progress.
+// wrote it, and how an answer broke off: access logs carry it. Of a JSON answer
+// that nobody holds they read the end as it passes. Envoy's own filter for token
+// usage reads every event as JSON, which costs twice what the guards do in all,
+// and is marked as work in progress.
 //
 // What they ask of their surroundings:
 //

@@ -3,7 +3,7 @@
 --                     usage: the gateway asked for them, the client did not
 --   tail  = "openai"  make the end of the stream tell the truth: [DONE] where
 --                     only that is missing, an error event where no
---                     finish_reason has passed
+--                     finish_reason has passed, unless the last event is one
 -- Everything else passes byte for byte and at once, but for the beginning of an
 -- event that may still turn out to be a usage event.
 
@@ -290,11 +290,15 @@ local function watch(st, s)
 end
 
 -- ending gives what the end of the stream lacks, after what ends a last line
--- and a last event that are unfinished.
-local function ending(st)
+-- and a last event that are unfinished. An error that the provider sent stands
+-- for ours; last is the stream's end.
+local function ending(handle, st, last)
   if st.done then return "" end
   local seam = st.window == "" and "" or byte(st.window, -1) == 10 and "\n" or "\n\n"
-  return seam .. (st.finished and DONE or BROKEN)
+  if st.finished then return seam .. DONE end
+  local said = complains(last)
+  mark(handle, said and "error" or "cut")
+  return said and seam or seam .. BROKEN
 end
 
 -- record leaves the last usage object in s, what came since the finish, for the
@@ -315,13 +319,14 @@ local function chat(handle, orders)
 
   -- Without an order for the tail nothing is lacking from the start.
   local st = { held = "", passing = nil, eat = false, window = "", finished = false, done = not tail, said = "" }
-  local chunk, out = nil, ""
+  local chunk, out, last = nil, "", "\n\n"
   for c in handle:bodyChunks() do
     chunk, out = c, ""
     local n = c:length()
     if n > 0 then
       local s = c:getBytes(0, n)
       out = s
+      last = follow(last, s)
       if not st.done then watch(st, s) end
       if st.finished then st.said = sub(st.said .. s, -BOUND) end
       if drop and (st.held ~= "" or st.passing ~= nil or st.eat or not whole(s) or empty_choices(s, 1)) then
@@ -334,5 +339,5 @@ local function chat(handle, orders)
   record(handle, st.said)
   local rest = strip(st.held)
   if rest ~= st.held then st.window = "" end
-  finally(handle, chunk, out, rest .. ending(st))
+  finally(handle, chunk, out, rest .. ending(handle, st, last))
 end

@@ -17,6 +17,8 @@ func TestStreamEndTellsTheTruth(t *testing.T) {
 	long := `data: {"choices":[{"delta":{"content":"` + strings.Repeat("long ", 30000) + `"},"finish_reason":"stop"}]}` + "\n\n"
 	saysDone := `data: {"choices":[{"delta":{"content":"data: [DONE]"},"finish_reason":"stop"}]}` + "\n\n"
 	unfinished, _, _ := strings.Cut(finish, "stop")
+	const failed = `data: {"error": {"message":"The engine is overloaded","type":"server_error","code":null}}` + "\n\n"
+	saysError := `data: {"choices":[{"delta":{"content":"{\"error\":{}}"},"finish_reason":null}],"error":null}` + "\n\n"
 	tests := map[string]struct{ body, added string }{
 		"whole":                          {role + content + finish + done, ""},
 		"end marker without space":       {role + finish + "data:[DONE]\n\n", ""},
@@ -44,6 +46,13 @@ func TestStreamEndTellsTheTruth(t *testing.T) {
 		"end in CR":                      {strings.ReplaceAll(role+content+finish, "\n", "\r"), done},
 		"end marker in CRLF":             {strings.ReplaceAll(role+content+finish+done, "\n", "\r\n"), ""},
 		"no finish, in CRLF":             {strings.ReplaceAll(role+content, "\n", "\r\n"), broken},
+		"an error":                       {role + content + failed, ""},
+		"an error and an end marker":     {role + content + failed + done, ""},
+		"an error in CRLF":               {strings.ReplaceAll(role+content+failed, "\n", "\r\n"), ""},
+		"an error in CR":                 {strings.ReplaceAll(role+content+failed, "\n", "\r"), ""},
+		"an error without line end":      {role + strings.TrimSuffix(failed, "\n\n"), "\n\n"},
+		"an error that is gone past":     {role + failed + content, broken},
+		"an error in text":               {role + saysError, broken},
 		"finish after a byte order mark": {"\xef\xbb\xbf" + finish, done},
 	}
 	for name, tt := range tests {

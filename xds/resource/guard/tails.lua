@@ -2,7 +2,8 @@
 -- through here on the way back from a provider, before ext_proc sees the answer.
 -- The orders stand in dynamic metadata "dragoman.guard"; tail names the dialect
 -- whose end shall tell the truth: the end marker where only that is missing, an
--- error event where no finish has passed. Every byte passes at once. Of an answer
+-- error event where no finish has passed, unless the last event is one. Every byte
+-- passes at once. Of an answer
 -- in one piece only the end is read, if it is too long for ext_proc.
 
 -- Bytes before a chunk in which a mark may have begun.
@@ -17,7 +18,8 @@ local CUT = "the provider ended the stream before it was complete"
 
 -- By dialect:
 --   finish   members whose value is a string once the stream has finished, or
---   marks    the words of its last event, which finish it too
+--   marks    the words of its last event, which finish it too; failed is the one
+--            that says it failed
 --   done     the end marker that follows, nil if none does
 --   supply   that marker as an event
 --   broken   the error event; Google's SDKs take it for one without "data:"
@@ -38,7 +40,7 @@ local DIALECTS = {
     usage = USAGES, first = true, told = { 'stop_reason"' },
   },
   responses = {
-    finish = {}, marks = { '"response.completed"', '"response.incomplete"', '"response.failed"' },
+    finish = {}, marks = { '"response.completed"', '"response.incomplete"', '"response.failed"' }, failed = '"response.failed"',
     broken = 'event: error\ndata: {"type":"error","code":"upstream_incomplete","message":"' .. CUT .. '","param":null}\n\n',
     usage = USAGES, numbered = true,
     told = { 'incomplete_details"', '^{%s*"reason"%s*:%s*"([%w_]+)"' },
@@ -94,27 +96,31 @@ local function number(s, before)
 end
 
 -- ended gives what a stream lacks, with the line ends of what has passed, which
--- is seam at last: Google's Go SDK knows only one kind in a stream.
-local function ended(what, seam, last)
-  if last ~= nil then what = sub(what, 1, -4) .. ',"sequence_number":' .. last + 1 .. "}\n\n" end
+-- is seam at last, and numbered if events are counted: Google's Go SDK knows only one kind in a stream.
+local function ended(what, seam, count)
+  if count ~= nil then what = sub(what, 1, -4) .. ',"sequence_number":' .. count + 1 .. "}\n\n" end
   if seam ~= "" and not whole(seam) then what = (byte(seam, -1) == 10 and "\n" or "\n\n") .. what end
-  if find(seam, "\r\n", 1, true) ~= nil then what = string.gsub(what, "\n", "\r\n") end
+  if find(seam, "\r\n", 1, true) ~= nil then what = gsub(what, "\n", "\r\n") end
   return what
 end
 
 -- truthful guards a stream of dialect d.
 local function truthful(handle, d)
-  local over, done, last = false, false, nil
+  local over, done, count, last = false, false, nil, "\n\n"
   local head, said, seam, chunk, out = "", "", "", nil, ""
   for c in handle:bodyChunks() do
     chunk, out = c, ""
     local n = c:length()
     if n > 0 then
       out = c:getBytes(0, n)
+      last = follow(last, out)
       local s = seam .. out
       if d.first and #head < HEAD then head = head .. sub(out, 1, HEAD) end
-      over = over or finished(d, s)
-      if d.numbered and not over then last = number(s, last) end
+      if not over and finished(d, s) then
+        over = true
+        if d.failed ~= nil and find(s, d.failed, 1, true) ~= nil then mark(handle, "failed") end
+      end
+      if d.numbered and not over then count = number(s, count) end
       if over then
         done = done or d.done == nil or find(s, d.done, 1, true) ~= nil
         said = sub(said == "" and s or said .. out, -TAIL)
@@ -124,7 +130,13 @@ local function truthful(handle, d)
   end
   note(handle, d, head, said)
   if over and done then return end
-  finally(handle, chunk, out, ended(over and d.supply or d.broken, seam, last))
+  local lacks = over and d.supply or d.broken
+  if not over then
+    local spoken = complains(last)
+    mark(handle, spoken and "error" or "cut")
+    if spoken then lacks, count = "", nil end
+  end
+  finally(handle, chunk, out, ended(lacks, seam, count))
 end
 
 -- overhear leaves what the end of a long answer in one piece tells.
@@ -135,7 +147,9 @@ local function overhear(handle, d)
     if n > 0 then said = sub(said .. c:getBytes(n > TAIL and n - TAIL or 0, n > TAIL and TAIL or n), -TAIL) end
     size = size + n
   end
-  if size > HELD then note(handle, d, "", said) end
+  if size <= HELD then return end
+  note(handle, d, "", said)
+  if find(said, "[}%]]%s*$") == nil then mark(handle, "cut") end
 end
 
 function envoy_on_response(handle)

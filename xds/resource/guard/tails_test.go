@@ -31,7 +31,21 @@ func TestStreamsOfOtherDialectsEndTruthfully(t *testing.T) {
 	r := startRig(t)
 	cutReason, _, _ := strings.Cut(claudeEnd, "end_turn")
 	long := strings.ReplaceAll(claudeText, "it says", strings.Repeat("long ", 5000))
+	const claudeError = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n"
+	const itemError = "event: error\ndata: {\"type\":\"error\",\"sequence_number\":16,\"code\":\"server_error\",\"message\":\"no\",\"param\":null}\n\n"
+	const partError = "data: {\"error\": {\"code\": 503,\"message\": \"overloaded\",\"status\": \"UNAVAILABLE\"}}\r\n\r\n"
+	noError := strings.ReplaceAll(itemText, "\"delta\":", "\"error\":null,\"delta\":")
 	tests := map[string]struct{ dialect, body, added string }{
+		"a message that ends in an error":   {"anthropic", claudeStart + claudeText + claudeError, ""},
+		"a message whose error has no gap":  {"anthropic", claudeStart + strings.TrimSuffix(claudeError, "\n"), "\n"},
+		"an error that a message goes past": {"anthropic", claudeStart + claudeError + claudeText, claudeLost},
+		"an error without its name":         {"anthropic", claudeStart + strings.TrimPrefix(claudeError, "event: error\n"), ""},
+		"half an error":                     {"anthropic", claudeStart + claudeError[:10], "\n\n" + claudeLost},
+		"a response that ends in an error":  {"responses", itemFive + itemText + itemError, ""},
+		"a response without an error":       {"responses", noError, itemLost},
+		"a response that failed":            {"responses", itemText + strings.ReplaceAll(itemDone, "completed", "failed"), ""},
+		"contents that end in an error":     {"gemini", partText + partError, ""},
+		"an error that is a document":       {"gemini", partText + strings.TrimPrefix(partError, "data: "), ""},
 		"a whole message":                   {"anthropic", claudeStart + claudeText + claudeEnd + claudeStop, ""},
 		"a message without its stop":        {"anthropic", claudeStart + long + claudeEnd, claudeStop},
 		"a message without its stop's gap":  {"anthropic", claudeStart + strings.TrimSuffix(claudeEnd, "\n"), "\n" + claudeStop},

@@ -1,7 +1,10 @@
 -- What the guards of event streams share: reading JSON and event stream text
 -- that may be cut anywhere.
 
-local find, sub, byte, concat = string.find, string.sub, string.byte, table.concat
+local find, sub, byte, concat, gsub = string.find, string.sub, string.byte, table.concat, string.gsub
+
+-- Bytes of a stream's end in which its last event is looked for.
+local LAST = 4096
 
 -- skip gives the first byte at or after i that is no JSON white space (nil at
 -- the end), and where it stands.
@@ -44,6 +47,28 @@ local function told(s, name, pattern)
   return nil
 end
 
+-- complains tells whether the last event of s, an end marker aside, is an error
+-- of any of the dialects: by its name, its type or a member error that says more
+-- than null.
+local function complains(s)
+  s = gsub(gsub(sub(s, -LAST), "\r\n?", "\n"), "%s+$", "")
+  s = gsub(gsub(s, "data: *%[DONE%]$", ""), "%s+$", "")
+  local event = string.match(s, ".*\n\n(.*)$") or s
+  if find("\n" .. event, "\nevent: *error") ~= nil then return true end
+  if find(event, '{%s*"type"%s*:%s*"error"') ~= nil then return true end
+  local v, k = member(event, 'error"', 1)
+  while v ~= nil do
+    if v == 123 or v == 34 then return true end
+    v, k = member(event, 'error"', k)
+  end
+  return false
+end
+
+-- mark leaves for the access log that an answer broke off: "cut" for an end
+-- without a finish, "error" for an error event in its stead, "failed" for a finish
+-- that says so.
+local function mark(handle, how) handle:streamInfo():dynamicMetadata():set("dragoman.usage", "broken", how) end
+
 -- whole tells whether s ends with a blank line. After "\r" the "\n" of the
 -- same line end may still follow; it passes as an empty line of its own.
 local function whole(s)
@@ -55,6 +80,13 @@ local function whole(s)
     return y == 10 or y == 13
   end
   return z == 13 and (y == 13 or y == 10)
+end
+
+-- follow gives what may hold the last event of a stream that goes on with out:
+-- last is what it gave before, at first a blank line. An end marker is short.
+local function follow(last, out)
+  if #out > 16 and whole(last) and byte(out, 1) > 13 then return out end
+  return sub(last .. sub(out, -LAST), -LAST)
 end
 
 -- form tells how an answer that a guard can read comes: "stream", whose length
