@@ -43,8 +43,8 @@ race:
 	LONG=1 go test -race -timeout 30m $$(go list $(PKG) | grep -v '/envoytest$$')
 	$(call say,the integration suite with the race detector (about 5 minutes))
 	go test -race -timeout 20m $(SUITE)
-	$(call say,the integration suite with the long settings (about 10 minutes))
-	LONG=1 go test -timeout 30m $(SUITE)
+	$(call say,the integration suite with the long settings (about 20 minutes))
+	LONG=1 go test -timeout 45m $(SUITE)
 
 bench: ## what a request costs beside a plain Envoy, then micro-benchmarks (idle machine, please)
 	$(call say,measuring beside a plain Envoy (about six minutes))
