@@ -130,7 +130,7 @@ func (s *Service) open(st stream, m *message, provider string) (*attempt, *llm.P
 	if x.express && n == 2 {
 		f := expressFailure(x, failed, a.started.Sub(x.started))
 		s.failed(x.chain.Targets[0], f)
-		x.fail(1, f, s.missed(x))
+		x.fail(1, f)
 		s.reports(x, 1, &x.chain.Targets[0], settlement.Report{Ended: true})
 	}
 	if a.target, ok = x.target(n, provider); !ok {

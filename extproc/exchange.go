@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"sync"
 	"time"
 
@@ -95,18 +96,26 @@ func (e *exchange) letGo() int {
 	return n
 }
 
-// fail records what became of an attempt. Attempts that nobody reported before
-// it (express answers never reach us) are filled in by fill.
-func (e *exchange) fail(number int, f chain.Failure, fill func(number int) chain.Failure) []chain.Failure {
+// fail records what became of an attempt. missed are those before it that nobody
+// reported (express answers never reach us), which are among all now.
+func (e *exchange) fail(number int, f chain.Failure) (all, missed []chain.Failure) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for len(e.failures) < number-1 {
-		e.failures = append(e.failures, fill(len(e.failures)+1))
-	}
+	missed = e.fillIn(number)
 	if len(e.failures) < number {
 		e.failures = append(e.failures, f)
 	}
-	return append([]chain.Failure(nil), e.failures...)
+	return slices.Clone(e.failures), missed
+}
+
+// fillIn adds the failures of attempts before this one that nobody reported: Envoy
+// went on to the next. Caller must hold e.mu.
+func (e *exchange) fillIn(number int) (missed []chain.Failure) {
+	for len(e.failures) < number-1 {
+		f := e.unseen(len(e.failures) + 1)
+		e.failures, missed = append(e.failures, f), append(missed, f)
+	}
+	return missed
 }
 
 // failed returns the failure of an attempt, if one is recorded.

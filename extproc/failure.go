@@ -35,15 +35,15 @@ func (a *attempt) fail(o chain.Outcome) error {
 	}
 	a.s.failed(a.target, f)
 	a.s.reports(a.x, a.number, &a.target, settlement.Report{Ended: true})
-	return a.sendFailures(a.x.fail(a.number, f, a.s.missed(a.x)))
+	all, missed := a.x.fail(a.number, f)
+	a.s.missed(a.x, missed)
+	return a.sendFailures(all)
 }
 
 // missed counts the failures of attempts that nobody reported.
-func (s *Service) missed(x *exchange) func(number int) chain.Failure {
-	return func(number int) chain.Failure {
-		f := x.unseen(number)
-		s.failed(x.asks(&f), f)
-		return f
+func (s *Service) missed(x *exchange, failures []chain.Failure) {
+	for i := range failures {
+		s.failed(x.asks(&failures[i]), failures[i])
 	}
 }
 

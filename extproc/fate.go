@@ -112,27 +112,14 @@ func expressReason(status int) chain.Reason {
 	return r
 }
 
-// fillIn adds the failures of attempts that nobody reported: Envoy went on to the
-// next. Caller must hold e.mu.
-func (e *exchange) fillIn() (added []chain.Failure) {
-	if e.adopted {
-		return nil // who was tried is not known
-	}
-	from := len(e.failures)
-	for len(e.failures) < e.spend.end.attempts-1 {
-		e.failures = append(e.failures, e.unseen(len(e.failures)+1))
-	}
-	return e.failures[from:]
-}
-
 // finish settles an exchange, takes it out of the table and counts how it ended.
 // unobserved: its end was never seen.
 func (s *Service) finish(x *exchange, unobserved bool) {
-	x.mu.Lock()
-	missed := x.fillIn()
-	x.mu.Unlock()
-	for i := range missed {
-		s.failed(x.asks(&missed[i]), missed[i])
+	if !x.adopted { // else who was tried is not known
+		x.mu.Lock()
+		missed := x.fillIn(x.spend.end.attempts)
+		x.mu.Unlock()
+		s.missed(x, missed)
 	}
 	// Settled first: what comes meanwhile finds it in the table, or corrigible.
 	s.settle(x, unobserved)
