@@ -43,7 +43,7 @@ func (a *attempt) takeHeaders(m *message) (done bool, err error) {
 	if h.localFlags != "" {
 		return true, a.fail(chain.Outcome{Status: h.status, LocalFlags: h.localFlags})
 	}
-	a.s.reached.add(a.target.Provider.Name)
+	a.s.reached.add(a.target.Provider)
 	limit := a.target.Provider.Timeouts.Answer
 	if a.x.envelope.Stream {
 		limit = a.target.Provider.Timeouts.FirstToken

@@ -15,25 +15,21 @@ import (
 // Envoy itself begins anew.
 //
 // It is safe for concurrent use. The zero value knows of none.
-type reached struct{ names sync.Map }
+type reached struct{ providers sync.Map } // of *catalog.Provider: a key that takes no memory
 
-func (r *reached) add(provider string) {
-	if _, ok := r.names.Load(provider); !ok {
-		r.names.Store(provider, nil)
-	}
-}
+func (r *reached) add(p *catalog.Provider) { r.providers.LoadOrStore(p, nil) }
 
-func (r *reached) forget(provider string) { r.names.Delete(provider) }
+func (r *reached) forget(p *catalog.Provider) { r.providers.Delete(p) }
 
-func (r *reached) clear() { r.names.Clear() }
+func (r *reached) clear() { r.providers.Clear() }
 
 func (r *reached) has(p *catalog.Provider) bool {
-	if _, ok := r.names.Load(p.Name); ok {
+	if _, ok := r.providers.Load(p); ok {
 		return true
 	}
 	if _, err := netip.ParseAddr(p.BaseURL.Host); err != nil {
 		return false
 	}
-	r.add(p.Name)
+	r.add(p)
 	return true
 }

@@ -144,7 +144,7 @@ func (s *Service) end(x *exchange, e *logEntry, now time.Time) {
 	x.mu.Unlock()
 	if x.express && last == 1 && e.status == http.StatusServiceUnavailable {
 		// A provider's own would have been tried again: Envoy has no way to it.
-		s.reached.forget(x.chain.Targets[0].Provider.Name)
+		s.reached.forget(x.chain.Targets[0].Provider)
 	}
 	s.table.commit(x)
 	if !s.conclude(x) {
