@@ -33,6 +33,16 @@ func File(path string) error {
 	return Tighten(path)
 }
 
+// Database is File for a database of SQLite's, and closes what a former process
+// has left beside it. To files that it makes itself SQLite gives the mode of this
+// one.
+func Database(path string) error {
+	if err := File(path); err != nil {
+		return err
+	}
+	return errors.Join(Tighten(path+"-wal"), Tighten(path+"-shm"))
+}
+
 // Tighten closes a file that is open to others. That there is none is no error.
 func Tighten(path string) error {
 	info, err := os.Stat(path)

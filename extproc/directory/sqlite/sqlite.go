@@ -18,15 +18,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/dragoman-gateway/dragoman/extproc/directory"
+	"github.com/dragoman-gateway/dragoman/extproc/private"
 )
 
 const (
@@ -55,14 +54,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the directory's file: %w", err)
 	}
-	// SQLite gives its other files the mode of this one.
-	switch f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); {
-	case err == nil:
-		err = f.Close()
-		if err != nil {
-			return nil, err
-		}
-	case !errors.Is(err, fs.ErrExist):
+	if err := private.Database(path); err != nil {
 		return nil, fmt.Errorf("the directory's file: %w", err)
 	}
 	pragmas := url.Values{

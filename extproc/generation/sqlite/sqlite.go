@@ -46,7 +46,7 @@ var dialect = rows.Dialect{
 
 // Open opens the file, and makes it and the table where they are missing.
 func Open(ctx context.Context, file string) (*Store, error) {
-	if err := own(file); err != nil {
+	if err := private.Database(file); err != nil {
 		return nil, err
 	}
 	w, err := open(file, url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5000)", "journal_mode(wal)", "synchronous(normal)", "temp_store(memory)", "cache_size(-16384)", "wal_autocheckpoint(8000)"}})
@@ -69,15 +69,6 @@ func Open(ctx context.Context, file string) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", file, err), s.Close())
 	}
 	return s, nil
-}
-
-// own makes the file this user's alone, and what a former process has left
-// beside it. To files that it makes itself SQLite gives the mode of this one.
-func own(file string) error {
-	if err := private.File(file); err != nil {
-		return err
-	}
-	return errors.Join(private.Tighten(file+"-wal"), private.Tighten(file+"-shm"))
 }
 
 // OpenExisting opens the file for questions only. It returns ErrNone if there
